@@ -20,6 +20,9 @@ public readonly record struct HostPhysicalAddress
         return new HostPhysicalAddress(value);
     }
 
+    /// <summary>An address that is known to have at most 52 bits.</summary>
+    internal static HostPhysicalAddress FromValid(ulong value) => new(value);
+
     /// <summary>The number of the 4 KiB frame that holds the address.</summary>
     public ulong Frame() => Value >> (int)PageSize.Size4K;
 

@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using MemVirt.Core.Access;
 using MemVirt.Core.Formats;
 using MemVirt.Core.Memory;
 
@@ -19,6 +20,12 @@ internal struct GuestWalkPath
     /// <summary>The last entry's guest-physical address.</summary>
     internal ulong EntryAddress;
 
+    /// <summary>The rights of the entries above the last one.</summary>
+    internal AccessRights RightsAbove;
+
+    /// <summary>The rights of all entries.</summary>
+    internal AccessRights Rights;
+
     /// <summary>Whether a leaf was reached.</summary>
     internal bool Present;
 
@@ -27,6 +34,7 @@ internal struct GuestWalkPath
         where TFormat : struct, IPageTableFormat
     {
         GuestWalkPath path = default;
+        path.Rights = AccessRights.All;
         ulong table = root;
         for (int level = TFormat.Levels - 1; ; level--)
         {
@@ -39,6 +47,8 @@ internal struct GuestWalkPath
                 return path;
             }
 
+            path.RightsAbove = path.Rights;
+            path.Rights &= TFormat.Rights(path.Entry);
             if (TFormat.IsLeaf(path.Entry, level))
             {
                 path.Present = true;

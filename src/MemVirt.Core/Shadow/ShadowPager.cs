@@ -34,6 +34,9 @@ public sealed class ShadowPager
     /// <summary>The host-physical address of the shadow root that the hardware walks.</summary>
     public ulong ShadowRoot { get; private set; }
 
+    /// <summary>The guest-physical address of the last store to a protected guest table.</summary>
+    public ulong LastFaultAddress { get; private set; }
+
     /// <summary>Shadow tables in use.</summary>
     public int ShadowPages => _pages.Count;
 
@@ -66,6 +69,7 @@ public sealed class ShadowPager
         ulong gpa = TableGeometry.PageAddress(path.Entry, path.Level) | OffsetBelow(address, path.Level);
         if (isStore && IsProtected(gpa))
         {
+            LastFaultAddress = gpa;
             return new ShadowFaultOutcome(ShadowFaultKind.ProtectedTable, FlushAll: false);
         }
 
@@ -78,13 +82,20 @@ public sealed class ShadowPager
         ulong hpa = _guest.Resolve(gpa);
         int leafLevel = Math.Min(path.Level, _backingLevel);
         ulong leafTable = DescendTo(leafLevel, address, gpa, in path, out bool replacedReadOnly);
-        FillLeaf(leafTable + TableGeometry.EntryOffset(address, leafLevel), leafLevel, gpa, hpa, path.Entry);
+        FillLeaf(leafTable + TableGeometry.EntryOffset(address, leafLevel), leafLevel, gpa, hpa, path.Entry, path.Rights);
         if (leafLevel == 0)
         {
             Prefetch(leafTable, address, gpa, in path);
         }
 
         return new ShadowFaultOutcome(notPresent ? ShadowFaultKind.Shadow : ShadowFaultKind.Dirty, replacedReadOnly);
+    }
+
+    /// <summary>Whether the guest's own tables grant an access, so that a protection fault is the shadow's to resolve.</summary>
+    public bool MayResolve(ulong address, AccessRights needed)
+    {
+        GuestWalkPath path = GuestWalkPath.Walk<X64FourLevel>(_guest, _roots.Current, address);
+        return path.Present && (needed & ~path.Rights) == 0;
     }
 
     /// <summary>The guest has written an entry of one of its tables; says what that cost.</summary>
@@ -191,10 +202,10 @@ public sealed class ShadowPager
         return true;
     }
 
-    private void FillLeaf(ulong entryAddress, int level, ulong gpa, ulong hpa, ulong guestEntry)
+    /// <summary>Writes a shadow leaf with the guest's rights; writable only if the guest's page is dirty and no protected table.</summary>
+    private void FillLeaf(ulong entryAddress, int level, ulong gpa, ulong hpa, ulong guestEntry, AccessRights rights)
     {
         bool dirty = (guestEntry & X64FourLevel.DirtyBit) != 0;
-        AccessRights rights = X64FourLevel.Rights(guestEntry);
         if (!dirty || IsProtected(gpa))
         {
             rights &= ~AccessRights.Write;
@@ -229,7 +240,7 @@ public sealed class ShadowPager
                 && (guestEntry & X64FourLevel.AccessedBit) != 0
                 && _guest.TryResolve(page, out ulong hpa))
             {
-                FillLeaf(entryAddress, 0, page, hpa, guestEntry);
+                FillLeaf(entryAddress, 0, page, hpa, guestEntry, path.RightsAbove & X64FourLevel.Rights(guestEntry));
             }
         }
     }

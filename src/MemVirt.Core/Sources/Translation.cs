@@ -8,7 +8,7 @@ namespace MemVirt.Core.Sources;
 /// <summary>
 /// A translation or a fault, two words that travel in registers. First word: bits 51:12 the host page's address, bits 3:0 the
 /// rights, bit 4 store-ok, bits 6:5 the leaf level of the effective size, bit 7 whether a fault met a guest table, bits 10:8 the
-/// status. Second word: the guest-physical address of the page, or of the access that faulted.
+/// status, bit 11 whether everything cached before must be flushed. Second word: the guest-physical address of the page, or of the access that faulted.
 /// </summary>
 public readonly struct Translation
 {
@@ -16,6 +16,7 @@ public readonly struct Translation
     private const int LevelShift = 5;
     private const int TableAccessBit = 1 << 7;
     private const int StatusShift = 8;
+    private const int FlushBit = 1 << 11;
     private readonly ulong _word;
 
     private Translation(ulong word, ulong gpa)
@@ -45,6 +46,9 @@ public readonly struct Translation
     /// <summary>Whether a second-stage fault met the read of a guest table rather than the access itself.</summary>
     public bool IsTableAccess => (_word & TableAccessBit) != 0;
 
+    /// <summary>Whether the source has removed tables on the way, so that what is cached must be flushed before this is.</summary>
+    public bool AsksForFlush => (_word & FlushBit) != 0;
+
     /// <summary>A completed translation.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Translation Completed(ulong hostPage, ulong guestPage, int leafLevel, AccessRights rights, bool storeOk)
@@ -53,4 +57,16 @@ public readonly struct Translation
     /// <summary>A fault at a guest-physical address; 0 where the fault is the guest's own.</summary>
     public static Translation Fault(TranslationStatus status, ulong gpa = 0, bool isTableAccess = false)
         => new(((ulong)status << StatusShift) | (isTableAccess ? TableAccessBit : 0UL), gpa);
+
+    /// <summary>A completed translation's first word, for a TLB to keep.</summary>
+    internal ulong Payload => _word & ~(ulong)FlushBit;
+
+    /// <summary>A completed translation from a TLB's payload; the guest-physical address is not kept.</summary>
+    internal static Translation FromPayload(ulong payload) => new(payload, 0);
+
+    /// <summary>The same translation for a 4 KiB piece of the page; the size stays the mapping's.</summary>
+    internal Translation AtPiece(ulong hostPiece) => new((_word & ~AddressBits.Frame) | hostPiece, GuestPhysical);
+
+    /// <summary>The same outcome, asking for a flush.</summary>
+    internal Translation AfterFlush() => new(_word | FlushBit, GuestPhysical);
 }

@@ -2,6 +2,7 @@ using MemVirt.Core.Access;
 using MemVirt.Core.Addresses;
 using MemVirt.Core.Faults;
 using MemVirt.Core.Formats;
+using MemVirt.Core.Invalidation;
 using MemVirt.Core.Stages;
 using MemVirt.Core.Walking;
 
@@ -63,5 +64,27 @@ public struct TwoStageSource<TFormat, TStage, TReader>(
         AccessRights rights = walk.Rights & (stageRights | AccessRights.User);
         return Translation.Completed(
             hpa & pageMask, gpa & pageMask, leafLevel, rights, dirty && (rights & AccessRights.Write) != 0);
+    }
+
+    /// <inheritdoc/>
+    public void Invalidate(in TlbInvalidation invalidation, uint context)
+    {
+        switch (invalidation.Scope)
+        {
+            case InvalidationScope.Address:
+                caches?.Drop(invalidation.Address.Value, context);
+                break;
+            case InvalidationScope.Context:
+                caches?.DropContext(context);
+                break;
+            default:
+                caches?.Clear();
+                break;
+        }
+
+        if (invalidation.Scope == InvalidationScope.All)
+        {
+            _stage.Invalidate();
+        }
     }
 }

@@ -20,4 +20,7 @@ public interface ISecondStage : ITableLocator
     /// <param name="leafLevel">The level of the leaf that maps it.</param>
     /// <param name="rights">The rights granted.</param>
     bool TryTranslate(ulong gpa, AccessRights needed, out ulong hpa, out int leafLevel, out AccessRights rights);
+
+    /// <summary>Forgets every cached translation of the stage: INVEPT, a flush of the ASID.</summary>
+    void Invalidate();
 }

@@ -30,4 +30,10 @@ public readonly struct IdentityStage : ISecondStage
         rights = AccessRights.All;
         return true;
     }
+
+    /// <inheritdoc/>
+    public void Invalidate()
+    {
+        // Nothing is cached.
+    }
 }

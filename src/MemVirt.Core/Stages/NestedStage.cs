@@ -55,6 +55,13 @@ public struct NestedStage<TFormat, TReader>(
         return Check(gpa, needed, rights);
     }
 
+    /// <inheritdoc/>
+    public readonly void Invalidate()
+    {
+        nestedTlb?.Clear();
+        caches?.Clear();
+    }
+
     private bool Check(ulong gpa, AccessRights needed, AccessRights rights)
     {
         // A guest's rights say nothing of user mode in the second stage.

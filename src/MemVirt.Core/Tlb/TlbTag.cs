@@ -15,6 +15,9 @@ public static class TlbTag
     /// <summary>The largest context number.</summary>
     public const uint MaxContext = (1 << 17) - 1;
 
+    /// <summary>The bits of a tag that hold the page number.</summary>
+    public const ulong PageNumberMask = (1UL << SizeShift) - 1;
+
     private const int SizeShift = 45;
     private const int ContextShift = 47;
 
@@ -26,6 +29,9 @@ public static class TlbTag
     /// <summary>The bits of a tag that all pages of a size in a context share.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static ulong Prefix(PageSize size, uint context) => Create(0, size, context);
+
+    /// <summary>The page size of a tag that is not empty.</summary>
+    public static PageSize SizeOf(ulong tag) => PageSizeExtensions.AtLevel((int)((tag >> SizeShift) & 3) - 1);
 
     /// <summary>The bits of a tag that hold the context.</summary>
     public const ulong ContextMask = ulong.MaxValue << ContextShift;

@@ -1,6 +1,6 @@
 namespace MemVirt.Core.Access;
 
-/// <summary>What an access does; the values are the rights it needs.</summary>
+/// <summary>What may be done with a page.</summary>
 [Flags]
 public enum AccessRights : byte
 {
