@@ -52,6 +52,9 @@ internal abstract class RegimeSimulation(RegimeHardware hardware)
     /// <summary>Runs references of one process.</summary>
     internal abstract void Run(ReadOnlySpan<MemoryReference> references, int process);
 
+    /// <summary>One hardware walk, outside every count but the meter's.</summary>
+    internal abstract Translation WalkOnce(ulong address, AccessRights needed);
+
     /// <summary>The end of the warm-up: counters to 0, contents kept.</summary>
     internal void ResetCounters()
     {
@@ -140,6 +143,8 @@ internal sealed class RegimeSimulation<TModel>(TModel model, RegimeHardware hard
         AllocatedBytes += GC.GetAllocatedBytesForCurrentThread() - allocated;
         Ticks += Stopwatch.GetTimestamp() - start;
     }
+
+    internal override Translation WalkOnce(ulong address, AccessRights needed) => _model.Walk(address, needed);
 
     /// <summary>The second translation of a crossing: the last byte's page at its offset 0.</summary>
     [MethodImpl(MethodImplOptions.NoInlining)]

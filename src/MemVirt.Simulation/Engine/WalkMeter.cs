@@ -1,5 +1,6 @@
 using MemVirt.Core.Memory;
 using MemVirt.Core.Walking;
+using MemVirt.Simulation.Explain;
 
 namespace MemVirt.Simulation.Engine;
 
@@ -21,6 +22,9 @@ internal sealed class WalkMeter(DataCaches? caches)
     internal long FaultedWalks { get; private set; }
 
     internal long FaultedReferences { get; private set; }
+
+    /// <summary>Where reads are written down for <c>memvirt walk</c>; null while simulating.</summary>
+    internal List<WalkRead>? Recording { get; set; }
 
     internal void Count(TableKind kind, ulong hostAddress)
     {
@@ -65,7 +69,9 @@ internal readonly struct MeteredReader(SparseMemory memory, WalkMeter meter) : I
     public ulong Read(ulong hostAddress, TableKind kind, int level)
     {
         meter.Count(kind, hostAddress);
-        return memory.Read(hostAddress);
+        ulong entry = memory.Read(hostAddress);
+        meter.Recording?.Add(new WalkRead(kind, level, hostAddress, entry));
+        return entry;
     }
 
     // The accessed and dirty bits that hardware sets are no references of their own in this model.
