@@ -40,6 +40,15 @@ public static class Comparison
         ];
         new BatchPipeline(feed, [.. simulations.SelectMany(ofMachine => ofMachine)], progress, cancellation).Run(options.Jobs);
 
+        if (feed.Delivered < options.Warmup)
+        {
+            // The references ended within the warm-up: nothing follows it.
+            foreach (RegimeSimulation simulation in simulations.SelectMany(ofMachine => ofMachine))
+            {
+                simulation.ResetCounters();
+            }
+        }
+
         IReadOnlyList<InputSummary> summaries = feed.Summaries();
         return
         [

@@ -114,13 +114,12 @@ public sealed unsafe class TagArray
         }
     }
 
-    /// <summary>Removes every entry.</summary>
+    /// <summary>Removes every entry; like any removal, it leaves the policy's own state as it is.</summary>
     public void Clear()
     {
         if (Count != 0)
         {
             new Span<ulong>(_tags, _geometry.Entries).Clear();
-            Array.Clear(_usedBits);
             Count = 0;
         }
     }
