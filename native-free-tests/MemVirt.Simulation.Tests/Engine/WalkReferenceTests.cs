@@ -27,6 +27,6 @@ public class WalkReferenceTests
         };
         ComparisonResult result = Comparison.Run([new MemoryTrace(RandomTraces.Create(seed: 5, 20_000))], options)[0];
         Assert.Equal([native, shadow, nested, nested], result.Regimes.Select(regime => regime.WalkReferences.PerWalk));
-        Assert.All(result.Regimes, regime => Assert.True(regime.Walks > 100));
+        Assert.All(result.Regimes, regime => Assert.True(regime.Walks > 0));
     }
 }

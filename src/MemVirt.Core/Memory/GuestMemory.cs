@@ -12,7 +12,7 @@ public sealed class GuestMemory : IDisposable
     private readonly SparseMemory _host;
     private readonly FrameAllocator _hostFrames;
     private readonly int _backingShift;
-    private ulong[] _backing = new ulong[1024];
+    private readonly FrameMap _backing = new(defaultWord: 0);
 
     /// <summary>Guest memory backed by <paramref name="host"/> in pages of one size from <paramref name="hostFrames"/>.</summary>
     public GuestMemory(SparseMemory host, FrameAllocator hostFrames, PageSize backingSize)
@@ -49,8 +49,7 @@ public sealed class GuestMemory : IDisposable
     /// <summary>The host-physical address behind a guest-physical one; false where it is not backed.</summary>
     public bool TryResolve(ulong gpa, out ulong hpa)
     {
-        ulong page = gpa >> _backingShift;
-        ulong backing = page < (ulong)_backing.Length ? _backing[page] : 0;
+        ulong backing = _backing[gpa >> _backingShift];
         hpa = (backing & ~1UL) | (gpa & ((1UL << _backingShift) - 1));
         return backing != 0;
     }
@@ -59,11 +58,6 @@ public sealed class GuestMemory : IDisposable
     public ulong Back(ulong gpa)
     {
         ulong page = gpa >> _backingShift;
-        if (page >= (ulong)_backing.Length)
-        {
-            Array.Resize(ref _backing, (int)Math.Max(page + 1, (ulong)_backing.Length * 2));
-        }
-
         ulong hostPage = _hostFrames.Allocate(BackingSize);
         _backing[page] = hostPage | 1;
         ulong guestPage = page << _backingShift;
@@ -84,5 +78,9 @@ public sealed class GuestMemory : IDisposable
         => TryResolve(gpa, out ulong hpa) ? hpa : Back(gpa) | (gpa & (BackingSize.SizeBytes() - 1));
 
     /// <summary>Releases the guest's memory.</summary>
-    public void Dispose() => _content.Dispose();
+    public void Dispose()
+    {
+        _content.Dispose();
+        _backing.Dispose();
+    }
 }

@@ -4,9 +4,8 @@ using System.Runtime.InteropServices;
 namespace MemVirt.Core.Memory;
 
 /// <summary>
-/// Physical memory in which only the frames that are written exist: one pointer a 4 KiB frame, eight bytes a frame of address
-/// space in use. Frames that do not exist read as zero. A frame's storage can be shared by two address spaces
-/// (<see cref="Alias"/>), as a guest's page and the host page behind it are.
+/// Physical memory in which only the 4 KiB frames that are written exist. Frames that do not exist read as zero. A frame's
+/// storage can be shared by two address spaces (<see cref="Alias"/>), as a guest's page and the host page behind it are.
 /// </summary>
 public sealed unsafe class SparseMemory : IDisposable
 {
@@ -17,8 +16,7 @@ public sealed unsafe class SparseMemory : IDisposable
     private readonly SparseMemory? _storage;
     private readonly List<nint> _slabs = [];
     private readonly byte* _zeroFrame;
-    private byte** _frames;
-    private ulong _frameCount;
+    private readonly FrameMap _frames;
     private nint _slab;
     private int _slabUsed = FramesPerSlab;
 
@@ -30,7 +28,7 @@ public sealed unsafe class SparseMemory : IDisposable
         LimitBytes = limitBytes;
         _storage = storage;
         _zeroFrame = (byte*)NativeMemory.AllocZeroed(FrameBytes);
-        Grow(1024);
+        _frames = new FrameMap((ulong)_zeroFrame);
     }
 
     /// <summary>Releases the memory where <see cref="Dispose"/> was not called.</summary>
@@ -39,13 +37,9 @@ public sealed unsafe class SparseMemory : IDisposable
     /// <summary>The first address that cannot exist.</summary>
     public ulong LimitBytes { get; }
 
-    /// <summary>Reads the aligned 64-bit word at a physical address; 0 where the frame does not exist. Two dependent loads.</summary>
+    /// <summary>Reads the aligned 64-bit word at a physical address; 0 where the frame does not exist. Three dependent loads.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)] // every table read: bench WalkBenchmarks
-    public ulong Read(ulong address)
-    {
-        ulong frame = address >> FrameShift;
-        return frame < _frameCount ? *(ulong*)(_frames[frame] + (address & (FrameBytes - 8))) : 0;
-    }
+    public ulong Read(ulong address) => *(ulong*)((byte*)_frames[address >> FrameShift] + (address & (FrameBytes - 8)));
 
     /// <summary>Writes the aligned 64-bit word at a physical address of a frame that exists.</summary>
     /// <exception cref="InvalidOperationException">The frame does not exist.</exception>
@@ -56,57 +50,55 @@ public sealed unsafe class SparseMemory : IDisposable
     public ulong SetBits(ulong address, ulong bits) => Interlocked.Or(ref *Pointer(address), bits) | bits;
 
     /// <summary>Makes the frame of an address exist, zeroed, and returns its storage; harmless where it exists.</summary>
+    /// <exception cref="InvalidOperationException">The address lies past the limit.</exception>
     public nint EnsureFrame(ulong address)
     {
-        ulong frame = address >> FrameShift;
-        if (frame >= _frameCount)
+        nint storage = StorageOf(address);
+        if (storage == 0)
         {
-            Grow(frame + 1);
+            storage = (_storage ?? this).TakeFrame();
+            Alias(address, storage);
         }
 
-        if (_frames[frame] == _zeroFrame)
-        {
-            _frames[frame] = (byte*)(_storage ?? this).TakeFrame();
-        }
-
-        return (nint)_frames[frame];
+        return storage;
     }
 
     /// <summary>The storage of an address's frame, or 0 where it does not exist.</summary>
     public nint StorageOf(ulong address)
     {
-        ulong frame = address >> FrameShift;
-        return frame < _frameCount && _frames[frame] != _zeroFrame ? (nint)_frames[frame] : 0;
+        var storage = (byte*)_frames[address >> FrameShift];
+        return storage == _zeroFrame ? 0 : (nint)storage;
     }
 
     /// <summary>Lets a frame stand for storage that belongs to other memory.</summary>
+    /// <exception cref="InvalidOperationException">The address lies past the limit.</exception>
     public void Alias(ulong address, nint storage)
     {
-        ulong frame = address >> FrameShift;
-        if (frame >= _frameCount)
+        if (address >= LimitBytes)
         {
-            Grow(frame + 1);
+            Throw.OutOfPhysicalMemory(address, LimitBytes);
         }
 
-        _frames[frame] = (byte*)storage;
+        _frames[address >> FrameShift] = (ulong)storage;
     }
 
     /// <summary>Releases the memory.</summary>
     public void Dispose()
     {
         Free();
+        _frames.Dispose();
         GC.SuppressFinalize(this);
     }
 
     private ulong* Pointer(ulong address)
     {
-        ulong frame = address >> FrameShift;
-        if (frame >= _frameCount || _frames[frame] == _zeroFrame)
+        nint storage = StorageOf(address);
+        if (storage == 0)
         {
             Throw.FrameAbsent(address);
         }
 
-        return (ulong*)(_frames[frame] + (address & (FrameBytes - 8)));
+        return (ulong*)(storage + (nint)(address & (FrameBytes - 8)));
     }
 
     private nint TakeFrame()
@@ -121,28 +113,8 @@ public sealed unsafe class SparseMemory : IDisposable
         return _slab + (_slabUsed++ * (int)FrameBytes);
     }
 
-    private void Grow(ulong frames)
-    {
-        if (frames > LimitBytes >> FrameShift)
-        {
-            Throw.OutOfPhysicalMemory(frames << FrameShift, LimitBytes);
-        }
-
-        ulong count = Math.Max(frames, _frameCount * 2);
-        _frames = (byte**)NativeMemory.Realloc(_frames, (nuint)count * (nuint)sizeof(byte*));
-        for (ulong frame = _frameCount; frame < count; frame++)
-        {
-            _frames[frame] = _zeroFrame;
-        }
-
-        _frameCount = count;
-    }
-
     private void Free()
     {
-        NativeMemory.Free(_frames);
-        _frames = null;
-        _frameCount = 0;
         NativeMemory.Free(_zeroFrame);
         foreach (nint slab in _slabs)
         {
