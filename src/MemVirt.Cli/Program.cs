@@ -1,1 +1,1 @@
-return 0;
+return MemVirt.Cli.ProcessHost.Run(args);

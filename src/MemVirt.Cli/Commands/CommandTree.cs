@@ -1,0 +1,29 @@
+using System.CommandLine;
+using System.CommandLine.Parsing;
+
+namespace MemVirt.Cli.Commands;
+
+/// <summary>The commands there are.</summary>
+internal static class CommandTree
+{
+    public static RootCommand Create(CommandContext context)
+    {
+        var trace = new Command("trace", "Look at traces, or convert them.")
+        {
+            TraceInfoCommand.Create(context),
+            TraceConvertCommand.Create(context),
+        };
+        return new RootCommand("What does virtualizing memory cost a workload? Native, shadow paging, EPT and NPT on memory traces.")
+        {
+            CompareCommand.Create(context),
+            MachinesCommand.Create(context),
+            RecordCommand.Create(context),
+            trace,
+            WalkCommand.Create(context),
+        };
+    }
+
+    /// <summary>A command with the ones above it, as a user types it.</summary>
+    public static string PathOf(CommandResult result)
+        => result.Parent is CommandResult parent ? $"{PathOf(parent)} {result.Command.Name}" : "memvirt";
+}

@@ -1,0 +1,76 @@
+using System.CommandLine;
+using MemVirt.Simulation;
+
+namespace MemVirt.Cli.Commands;
+
+/// <summary><c>memvirt compare</c>: its options and their checks.</summary>
+internal static class CompareCommand
+{
+    public static Command Create(CommandContext context)
+    {
+        var traces = new Argument<string[]>("TRACE")
+        {
+            Arity = ArgumentArity.ZeroOrMore,
+            Description = "Traces, the processes of one guest (lackey text, plain or compressed; .mvt; ChampSim; - for standard input). "
+                + "Without any, the built-in traces, each on its own.",
+        };
+        var regimes = Text("--regimes", "LIST", "Some of native,shadow,ept,npt (default: all).");
+        var machine = Text("--machine", "LIST", "Presets or machine files, with commas between them (default: skylake).");
+        var guestPages = Text("--guest-pages", "SIZE", "The guest's page size: 4k, 2m or 1g (default: 4k).");
+        var hostPages = Text("--host-pages", "SIZE", "The VMM's page size: 4k, 2m or 1g (default: 4k).");
+        var quantum = Text("--quantum", "N", "References a process runs before the next one's turn (default: 100000).");
+        var refs = Text("--refs", "N", "Take only the first N references, over all traces.");
+        var warmup = Text("--warmup", "N", "Start counting after N references (default: 0).");
+        var jobs = Text("--jobs", "N", "Threads (default: one a processor). The counts do not depend on it.");
+        var json = Text("--json", "FILE|-", "Write the result as JSON to a file, or to standard output and nothing else there.");
+        var noProgress = new Option<bool>("--no-progress") { Description = "No progress bar (there is one only on a terminal)." };
+        var command = new Command("compare", "Compare native, shadow, EPT and NPT translation on memory traces.")
+        {
+            traces, regimes, machine, guestPages, hostPages, quantum, refs, warmup, jobs, json, noProgress,
+        };
+        command.SetAction(parsed =>
+        {
+            var options = new ComparisonOptions
+            {
+                Regimes = OptionText.Regimes(parsed.GetValue(regimes)),
+                GuestPages = OptionText.Pages("--guest-pages", parsed.GetValue(guestPages)),
+                HostPages = OptionText.Pages("--host-pages", parsed.GetValue(hostPages)),
+                Quantum = OptionText.Count("--quantum", parsed.GetValue(quantum), minimum: 1) ?? 100_000,
+                References = OptionText.Count("--refs", parsed.GetValue(refs), minimum: 1),
+                Warmup = OptionText.Count("--warmup", parsed.GetValue(warmup), minimum: 0) ?? 0,
+                Jobs = (int)Math.Min(
+                    OptionText.Count("--jobs", parsed.GetValue(jobs), minimum: 1) ?? Environment.ProcessorCount, MaximumJobs),
+                Machines = OptionText.Machines(parsed.GetValue(machine)),
+            };
+            var request = new CompareRequest(
+                parsed.GetValue(traces) ?? [], options, parsed.GetValue(json), !parsed.GetValue(noProgress));
+            Check(request);
+            return CompareRunner.Run(request, context);
+        });
+        return command;
+    }
+
+    private const int MaximumJobs = 1024;
+
+    private static Option<string?> Text(string name, string helpName, string description)
+        => new(name) { HelpName = helpName, Description = description };
+
+    private static void Check(CompareRequest request)
+    {
+        if (request.Traces.Count(trace => trace == "-") > 1)
+        {
+            throw CommandException.Usage("- stands there twice, and there is one standard input; give it once");
+        }
+
+        if (request.Options.References is long references && request.Options.Warmup >= references)
+        {
+            throw CommandException.Usage(
+                $"--warmup {request.Options.Warmup} leaves nothing of --refs {references} to count; make it smaller");
+        }
+
+        if (request.JsonPath is { } json and not "-" && request.Traces.Any(trace => SameFile.Is(trace, json)))
+        {
+            throw CommandException.Usage($"--json {json} is one of the traces; give another file");
+        }
+    }
+}

@@ -1,0 +1,68 @@
+using MemVirt.Simulation;
+using MemVirt.Simulation.Results;
+using Spectre.Console;
+
+namespace MemVirt.Cli.Rendering;
+
+/// <summary>A comparison for people: what was compared, the table, the verdict.</summary>
+internal static class ComparisonReport
+{
+    public static void Write(IReadOnlyList<ComparisonResult> results, ComparisonOptions options, CommandContext context)
+    {
+        IAnsiConsole console = SpectreTerminal.Create(context.Output, context.OutputIsTerminal, Math.Clamp(context.Width, 40, 100));
+        for (int i = 0; i < results.Count; i++)
+        {
+            WriteHeader(results[i], options, context.Output);
+            console.Write(Table(results[i], options.Machines[i].WalkCaches is not null));
+            foreach (string sentence in Verdict.Of(results[i]))
+            {
+                console.Write(new Text(sentence));
+                console.WriteLine();
+            }
+
+            console.WriteLine();
+        }
+    }
+
+    private static void WriteHeader(ComparisonResult result, ComparisonOptions options, TextWriter output)
+    {
+        foreach (InputSummary input in result.Inputs)
+        {
+            output.WriteLine(NumberText.Line(
+                $"{input.Path}: {input.References:N0} references, {input.DistinctPages4k:N0} pages ({NumberText.Bytes(input.DistinctPages4k * 4096)})"));
+        }
+
+        string warmup = options.Warmup > 0 ? NumberText.Line($", counted after {options.Warmup:N0} references") : "";
+        output.WriteLine($"on {result.Machine}, {result.GuestPages} guest pages, {result.HostPages} host pages{warmup}");
+    }
+
+    private static Table Table(ComparisonResult result, bool hasWalkCaches)
+    {
+        Table table = new Table { Border = TableBorder.Horizontal, UseSafeBorder = false };
+        table.AddColumn(new TableColumn("").NoWrap());
+        foreach (RegimeResult regime in result.Regimes)
+        {
+            table.AddColumn(new TableColumn(new Text(regime.Regime, new Style(decoration: Decoration.Bold))).RightAligned().NoWrap());
+        }
+
+        foreach (TableRow row in ComparisonRows.Of(result, hasWalkCaches))
+        {
+            if (row.StartsGroup)
+            {
+                table.AddEmptyRow();
+            }
+
+            Style style = StyleOf(row.Weight);
+            table.AddRow(row.Cells.Prepend(row.Label).Select(cell => new Text(cell, style)));
+        }
+
+        return table;
+    }
+
+    private static Style StyleOf(RowWeight weight) => weight switch
+    {
+        RowWeight.Detail => new Style(decoration: Decoration.Dim),
+        RowWeight.Result => new Style(decoration: Decoration.Bold),
+        _ => Style.Plain,
+    };
+}
