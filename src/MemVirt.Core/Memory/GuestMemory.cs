@@ -56,12 +56,18 @@ public sealed class GuestMemory : IDisposable
     }
 
     /// <summary>Backs the page of a guest-physical address with the next host page and returns that page's address.</summary>
+    /// <exception cref="InvalidOperationException">The address lies past the memory's limit, or the host's frames are used up.</exception>
     public ulong Back(ulong gpa)
     {
+        if (gpa >= _content.LimitBytes)
+        {
+            Throw.OutOfPhysicalMemory(gpa, _content.LimitBytes);
+        }
+
         ulong page = gpa >> _backingShift;
         if (page >= (ulong)_backing.Length)
         {
-            Array.Resize(ref _backing, (int)Math.Max(page + 1, (ulong)_backing.Length * 2));
+            Array.Resize(ref _backing, checked((int)Math.Max(page + 1, (ulong)_backing.Length * 2)));
         }
 
         ulong hostPage = _hostFrames.Allocate(BackingSize);

@@ -30,7 +30,7 @@ public sealed unsafe class SparseMemory : IDisposable
         LimitBytes = limitBytes;
         _storage = storage;
         _zeroFrame = (byte*)NativeMemory.AllocZeroed(FrameBytes);
-        Grow(1024);
+        Grow(Math.Min(1024, limitBytes >> FrameShift));
     }
 
     /// <summary>Releases the memory where <see cref="Dispose"/> was not called.</summary>
