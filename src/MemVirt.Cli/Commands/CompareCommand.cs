@@ -1,4 +1,5 @@
 using System.CommandLine;
+using MemVirt.Cli.Output;
 using MemVirt.Simulation;
 
 namespace MemVirt.Cli.Commands;
