@@ -7,7 +7,7 @@ namespace MemVirt.Cli;
 /// <summary>Joins the command line to a real process: its standard streams, its signals and its exit code.</summary>
 internal static class ProcessHost
 {
-    private static readonly TimeSpan Grace = TimeSpan.FromMilliseconds(700);
+    private static readonly TimeSpan Grace = TimeSpan.FromMilliseconds(300);
 
     public static int Run(string[] args)
     {
