@@ -26,6 +26,12 @@ internal static class ProcessHost
         }
 
         AtomicFile.DeleteUnfinished();
+        if (context.ErrorIsTerminal)
+        {
+            // A progress bar may be up, and has hidden the cursor.
+            Console.Error.WriteLine("\u001b[?25h");
+        }
+
         Console.Error.WriteLine("memvirt: " + context.Status.Interrupted());
         return ExitCodes.Interrupted;
     }
