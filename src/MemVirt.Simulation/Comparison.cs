@@ -1,3 +1,5 @@
+using MemVirt.Simulation.Engine;
+using MemVirt.Simulation.Machines;
 using MemVirt.Simulation.Results;
 using MemVirt.Simulation.Traces;
 
@@ -11,6 +13,9 @@ public readonly record struct ComparisonProgress(long References, double? Fracti
 /// <summary>Runs references of one guest, one process an input, through machines and regimes.</summary>
 public static class Comparison
 {
+    /// <summary>The most processes of one guest: a PCID each, and PCIDs have 12 bits.</summary>
+    public const int MaxProcesses = (1 << RegimeSimulation.PcidBits) - 1;
+
     /// <summary>
     /// Reads the inputs once to their end and returns one result for each machine of <paramref name="options"/>.
     /// Memory is bounded whatever the inputs' length.
@@ -25,5 +30,52 @@ public static class Comparison
         ComparisonOptions options,
         Action<ComparisonProgress>? progress = null,
         CancellationToken cancellation = default)
-        => throw new NotSupportedException();
+    {
+        Check(inputs, options);
+        var feed = new ReferenceFeed(inputs, options);
+        RegimeSimulation[][] simulations =
+        [
+            .. options.Machines.Select(machine => options.Regimes.Select(regime => RegimeFactory.Create(
+                regime, machine, options.GuestPages, options.HostPages, inputs.Count)).ToArray()),
+        ];
+        new BatchPipeline(feed, [.. simulations.SelectMany(ofMachine => ofMachine)], progress, cancellation).Run(options.Jobs);
+
+        if (feed.Delivered < options.Warmup)
+        {
+            // The references ended within the warm-up: nothing follows it.
+            foreach (RegimeSimulation simulation in simulations.SelectMany(ofMachine => ofMachine))
+            {
+                simulation.ResetCounters();
+            }
+        }
+
+        IReadOnlyList<InputSummary> summaries = feed.Summaries();
+        return
+        [
+            .. options.Machines.Zip(simulations, (machine, ofMachine) => new ComparisonResult(
+                machine.Name, PageSizeNames.Of(options.GuestPages), PageSizeNames.Of(options.HostPages),
+                summaries, ResultsOf(machine, options.Regimes, ofMachine))),
+        ];
+    }
+
+    private static RegimeResult[] ResultsOf(MachineDescription machine, IReadOnlyList<Regime> regimes, RegimeSimulation[] simulations)
+    {
+        int native = regimes.ToList().IndexOf(Regime.Native);
+        double? nativeCycles = native < 0
+            ? null
+            : ResultBuilder.Build(Regime.Native, machine, simulations[native], null).Cycles.Total;
+        return [.. regimes.Zip(simulations, (regime, simulation) => ResultBuilder.Build(regime, machine, simulation, nativeCycles))];
+    }
+
+    private static void Check(IReadOnlyList<ITraceReader> inputs, ComparisonOptions options)
+    {
+        ArgumentOutOfRangeException.ThrowIfZero(inputs.Count, nameof(inputs));
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(inputs.Count, MaxProcesses, nameof(inputs));
+        ArgumentOutOfRangeException.ThrowIfZero(options.Machines.Count, nameof(options));
+        ArgumentOutOfRangeException.ThrowIfZero(options.Regimes.Count, nameof(options));
+        ArgumentOutOfRangeException.ThrowIfLessThan(options.Quantum, 1, nameof(options));
+        ArgumentOutOfRangeException.ThrowIfLessThan(options.Jobs, 1, nameof(options));
+        ArgumentOutOfRangeException.ThrowIfNegative(options.Warmup, nameof(options));
+        ArgumentOutOfRangeException.ThrowIfNegative(options.References ?? 0, nameof(options));
+    }
 }

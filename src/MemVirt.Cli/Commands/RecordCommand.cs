@@ -18,6 +18,7 @@ internal static class RecordCommand
             Description = "Where the trace goes.",
         };
         var refs = new Option<string?>("--refs") { HelpName = "N", Description = "Stop the program after N references." };
+        var skip = new Option<string?>("--skip") { HelpName = "N", Description = "Leave out the first N references." };
         var program = new Argument<string[]>("COMMAND")
         {
             Arity = ArgumentArity.OneOrMore,
@@ -28,17 +29,19 @@ internal static class RecordCommand
             "record",
             "Record the memory references of a program under valgrind (which must be installed). Processes it starts, or becomes by exec, are not followed.")
         {
-            output, refs, program,
+            output, skip, refs, program,
         };
         command.SetAction(parsed => Run(
             parsed.GetRequiredValue(output),
-            OptionText.Count("--refs", parsed.GetValue(refs), minimum: 1),
+            new RecordingWindow(
+                OptionText.Count("--skip", parsed.GetValue(skip), minimum: 0) ?? 0,
+                OptionText.Count("--refs", parsed.GetValue(refs), minimum: 1)),
             parsed.GetRequiredValue(program),
             context));
         return command;
     }
 
-    private static int Run(string output, long? limit, string[] program, CommandContext context)
+    private static int Run(string output, RecordingWindow window, string[] program, CommandContext context)
     {
         if (!string.Equals(Path.GetExtension(output), ".mvt", StringComparison.OrdinalIgnoreCase))
         {
@@ -49,11 +52,11 @@ internal static class RecordCommand
         Executables.RequireProgram(program[0]);
         using AtomicFile file = AtomicFile.Create(output);
         using ReferenceSink sink = ReferenceSink.Create(output, file.Stream, level: null);
-        RecordingOutcome recording = ValgrindRecorder.Record(valgrind, program, limit, sink, context);
+        RecordingOutcome recording = ValgrindRecorder.Record(valgrind, program, window, sink, context);
         if (recording.References == 0)
         {
             throw CommandException.Failure(
-                $"{program[0]} made no reference under valgrind (exit code {recording.ExitCode}); nothing was written to {output}");
+                $"{program[0]} made no reference {(window.Skip > 0 ? "after those left out " : "")}under valgrind (exit code {recording.ExitCode}); nothing was written to {output}");
         }
 
         sink.Complete();

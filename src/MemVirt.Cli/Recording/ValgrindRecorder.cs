@@ -13,7 +13,7 @@ namespace MemVirt.Cli.Recording;
 internal static class ValgrindRecorder
 {
     public static RecordingOutcome Record(
-        string valgrind, IReadOnlyList<string> program, long? limit, ReferenceSink sink, CommandContext context)
+        string valgrind, IReadOnlyList<string> program, RecordingWindow window, ReferenceSink sink, CommandContext context)
     {
         long startedAt = Stopwatch.GetTimestamp();
         using Socket listener = Listen();
@@ -23,8 +23,8 @@ internal static class ValgrindRecorder
         try
         {
             connection = Accept(listener, process, context.Cancellation);
-            long references = connection is null ? 0 : Take(connection, process, program[0], limit, sink, context);
-            bool stoppedAtLimit = references == limit && !process.WaitForExit(TimeSpan.Zero);
+            long references = connection is null ? 0 : Take(connection, process, program[0], window, sink, context);
+            bool stoppedAtLimit = references == window.Limit && !process.WaitForExit(TimeSpan.Zero);
             if (stoppedAtLimit)
             {
                 Kill(process);
@@ -44,11 +44,16 @@ internal static class ValgrindRecorder
     }
 
     private static long Take(
-        Socket connection, Process process, string program, long? limit, ReferenceSink sink, CommandContext context)
+        Socket connection, Process process, string program, RecordingWindow window, ReferenceSink sink, CommandContext context)
     {
         using var log = new ValgrindLog(connection, process, context.Cancellation);
         using ITraceReader reader = TraceFile.OpenLackey(log, program);
-        return TraceCopy.Run(reader, limit, sink.Append, context);
+        if (window.Skip > 0)
+        {
+            TraceCopy.Run(reader, window.Skip, static _ => { }, context);
+        }
+
+        return TraceCopy.Run(reader, window.Limit, sink.Append, context);
     }
 
     private static Socket Listen()

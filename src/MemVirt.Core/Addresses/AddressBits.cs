@@ -1,0 +1,11 @@
+namespace MemVirt.Core.Addresses;
+
+/// <summary>Masks of the address widths.</summary>
+internal static class AddressBits
+{
+    internal const ulong Mask48 = (1UL << 48) - 1;
+    internal const ulong Mask52 = (1UL << 52) - 1;
+
+    /// <summary>Bits 51:12, the frame field of every entry.</summary>
+    internal const ulong Frame = Mask52 & ~0xFFFUL;
+}

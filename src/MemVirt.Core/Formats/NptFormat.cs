@@ -1,0 +1,35 @@
+using MemVirt.Core.Access;
+
+namespace MemVirt.Core.Formats;
+
+/// <summary>
+/// AMD nested page tables: the entries of four-level paging; the nested walk treats every guest-table access as a user
+/// access (AMD APM Vol. 2 §15.25).
+/// </summary>
+public readonly struct NptFormat : IPageTableFormat
+{
+    /// <inheritdoc/>
+    public static int Levels => X64FourLevel.Levels;
+
+    /// <inheritdoc/>
+    public static ulong AccessedBit => X64FourLevel.AccessedBit;
+
+    /// <inheritdoc/>
+    public static ulong DirtyBit => X64FourLevel.DirtyBit;
+
+    /// <inheritdoc/>
+    public static bool IsPresent(ulong entry) => X64FourLevel.IsPresent(entry);
+
+    /// <inheritdoc/>
+    public static bool IsLeaf(ulong entry, int level) => X64FourLevel.IsLeaf(entry, level);
+
+    /// <inheritdoc/>
+    public static AccessRights Rights(ulong entry) => X64FourLevel.Rights(entry);
+
+    /// <inheritdoc/>
+    public static ulong TableEntry(ulong tableAddress) => X64FourLevel.TableEntry(tableAddress);
+
+    /// <inheritdoc/>
+    public static ulong LeafEntry(ulong pageAddress, int level, AccessRights rights, bool dirty)
+        => X64FourLevel.LeafEntry(pageAddress, level, rights, dirty);
+}

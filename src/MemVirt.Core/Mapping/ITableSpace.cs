@@ -1,0 +1,14 @@
+namespace MemVirt.Core.Mapping;
+
+/// <summary>The memory in which software edits page tables, by the tables' own addresses.</summary>
+public interface ITableSpace
+{
+    /// <summary>Reads an entry.</summary>
+    ulong Read(ulong entryAddress);
+
+    /// <summary>Writes an entry of a table at a level: the point at which a write may be watched.</summary>
+    void Write(ulong entryAddress, ulong entry, int level);
+
+    /// <summary>A new, zeroed table's address.</summary>
+    ulong AllocateTable();
+}

@@ -1,0 +1,86 @@
+using MemVirt.Core.Addresses;
+
+namespace MemVirt.Core.Memory;
+
+/// <summary>
+/// A guest's physical memory: what it holds, by guest-physical address, and the host pages that back it, one size for all.
+/// Backing a page makes the frames in it readable at their host-physical addresses too; nothing is copied.
+/// </summary>
+public sealed class GuestMemory : IDisposable
+{
+    private readonly SparseMemory _content;
+    private readonly SparseMemory _host;
+    private readonly FrameAllocator _hostFrames;
+    private readonly int _backingShift;
+    private readonly FrameMap _backing = new(defaultWord: 0);
+
+    /// <summary>Guest memory backed by <paramref name="host"/> in pages of one size from <paramref name="hostFrames"/>.</summary>
+    public GuestMemory(SparseMemory host, FrameAllocator hostFrames, PageSize backingSize)
+    {
+        _host = host;
+        _hostFrames = hostFrames;
+        _backingShift = backingSize.SizeLog2();
+        BackingSize = backingSize;
+        _content = new SparseMemory(host.LimitBytes, host);
+    }
+
+    /// <summary>The size of the host pages behind the guest.</summary>
+    public PageSize BackingSize { get; }
+
+    /// <summary>Reads the aligned 64-bit word at a guest-physical address, backed or not.</summary>
+    public ulong Read(ulong gpa) => _content.Read(gpa);
+
+    /// <summary>Writes the aligned 64-bit word at a guest-physical address of a frame that exists.</summary>
+    public void Write(ulong gpa, ulong value) => _content.Write(gpa, value);
+
+    /// <summary>Sets bits of the word at a guest-physical address of a frame that exists.</summary>
+    public void SetBits(ulong gpa, ulong bits) => _content.SetBits(gpa, bits);
+
+    /// <summary>Makes the frame exist, zeroed, so that it can be written; it need not be backed yet.</summary>
+    public void EnsureFrame(ulong gpa)
+    {
+        nint storage = _content.EnsureFrame(gpa);
+        if (TryResolve(gpa, out ulong hpa))
+        {
+            _host.Alias(hpa, storage);
+        }
+    }
+
+    /// <summary>The host-physical address behind a guest-physical one; false where it is not backed.</summary>
+    public bool TryResolve(ulong gpa, out ulong hpa)
+    {
+        ulong backing = _backing[gpa >> _backingShift];
+        hpa = (backing & ~1UL) | (gpa & ((1UL << _backingShift) - 1));
+        return backing != 0;
+    }
+
+    /// <summary>Backs the page of a guest-physical address with the next host page and returns that page's address.</summary>
+    public ulong Back(ulong gpa)
+    {
+        ulong page = gpa >> _backingShift;
+        ulong hostPage = _hostFrames.Allocate(BackingSize);
+        _backing[page] = hostPage | 1;
+        ulong guestPage = page << _backingShift;
+        for (ulong offset = 0; offset < BackingSize.SizeBytes(); offset += PageSize.Size4K.SizeBytes())
+        {
+            nint storage = _content.StorageOf(guestPage + offset);
+            if (storage != 0)
+            {
+                _host.Alias(hostPage + offset, storage);
+            }
+        }
+
+        return hostPage;
+    }
+
+    /// <summary>The host-physical address behind a guest-physical one, backing its page first where it is not backed.</summary>
+    public ulong Resolve(ulong gpa)
+        => TryResolve(gpa, out ulong hpa) ? hpa : Back(gpa) | (gpa & (BackingSize.SizeBytes() - 1));
+
+    /// <summary>Releases the guest's memory.</summary>
+    public void Dispose()
+    {
+        _content.Dispose();
+        _backing.Dispose();
+    }
+}

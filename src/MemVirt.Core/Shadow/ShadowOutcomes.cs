@@ -1,0 +1,38 @@
+namespace MemVirt.Core.Shadow;
+
+/// <summary>What a hardware fault under shadow paging turned out to be.</summary>
+public enum ShadowFaultKind
+{
+    /// <summary>The guest's own entry is absent: the fault is injected.</summary>
+    Guest,
+
+    /// <summary>A shadow entry on the way was absent, and all are there now.</summary>
+    Shadow,
+
+    /// <summary>A store met a present read-only leaf; the guest's dirty bit is set now and the leaf writable.</summary>
+    Dirty,
+
+    /// <summary>A store to a frame that holds a protected guest table: the VMM emulates the store and reports it.</summary>
+    ProtectedTable,
+}
+
+/// <summary>How a fault was handled.</summary>
+/// <param name="Kind">What it was.</param>
+/// <param name="FlushAll">Whether the guest's TLBs and walk caches must be flushed.</param>
+public readonly record struct ShadowFaultOutcome(ShadowFaultKind Kind, bool FlushAll);
+
+/// <summary>What a guest's write to one of its tables cost.</summary>
+public enum GuestTableWrite
+{
+    /// <summary>The table is not shadowed, or out of sync: the write went through unseen.</summary>
+    Free,
+
+    /// <summary>One exit; the leaf table is out of sync from now on.</summary>
+    Unsync,
+
+    /// <summary>One exit; the write was emulated.</summary>
+    Protected,
+
+    /// <summary>One exit; the table's shadow was removed, and the guest's TLBs and walk caches must be flushed.</summary>
+    ProtectedAndZapped,
+}

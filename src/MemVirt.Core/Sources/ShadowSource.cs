@@ -1,0 +1,75 @@
+using MemVirt.Core.Access;
+using MemVirt.Core.Faults;
+using MemVirt.Core.Formats;
+using MemVirt.Core.Invalidation;
+using MemVirt.Core.Shadow;
+using MemVirt.Core.Stages;
+using MemVirt.Core.Walking;
+
+namespace MemVirt.Core.Sources;
+
+/// <summary>
+/// Shadow paging as a source: the shadow tables are walked as hardware walks them; where they fault, the pager asks the guest's
+/// own tables and fills them in. A fault that remains is the guest's own, or a write to a protected guest table
+/// (<see cref="TranslationStatus.SecondStageProtection"/>), which the VMM emulates.
+/// </summary>
+public struct ShadowSource<TReader>(ShadowPager pager, TReader reader, PagingStructureCaches? caches = null) : ITranslationSource
+    where TReader : struct, ITableReader
+{
+    private TwoStageSource<X64FourLevel, IdentityStage, TReader> _hardware = new(default, reader, TableKind.Shadow, caches);
+
+    /// <inheritdoc/>
+    public uint Context
+    {
+        readonly get => _hardware.Context;
+        set => _hardware.Context = value;
+    }
+
+    /// <inheritdoc/>
+    public Translation Translate(ulong address, AccessRights needed)
+    {
+        bool flushed = false;
+        while (true)
+        {
+            _hardware.Root = pager.ShadowRoot;
+            Translation translation = _hardware.Translate(address, needed);
+            bool resolved = translation.Status != TranslationStatus.Ok
+                            && TryResolve(address, needed, ref translation, ref flushed);
+            if (!resolved)
+            {
+                return flushed ? translation.AfterFlush() : translation;
+            }
+        }
+    }
+
+    /// <inheritdoc/>
+    public void Invalidate(in TlbInvalidation invalidation, uint context) => _hardware.Invalidate(in invalidation, context);
+
+    /// <summary>Lets the pager fill the shadow tables in; false where the fault is not the shadow's, with what it is instead.</summary>
+    private readonly bool TryResolve(ulong address, AccessRights needed, ref Translation fault, ref bool flushed)
+    {
+        bool notPresent = fault.Status == TranslationStatus.GuestNotPresent;
+        if (!notPresent && !pager.MayResolve(address, needed))
+        {
+            return false;
+        }
+
+        ShadowFaultOutcome outcome = pager.HandleFault(address, (needed & AccessRights.Write) != 0, notPresent);
+        switch (outcome.Kind)
+        {
+            case ShadowFaultKind.Guest:
+                return false;
+            case ShadowFaultKind.ProtectedTable:
+                fault = Translation.Fault(TranslationStatus.SecondStageProtection, pager.LastFaultAddress);
+                return false;
+        }
+
+        if (outcome.FlushAll)
+        {
+            flushed = true;
+            caches?.Clear();
+        }
+
+        return true;
+    }
+}

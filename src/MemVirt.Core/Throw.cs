@@ -1,0 +1,30 @@
+using System.Diagnostics.CodeAnalysis;
+
+namespace MemVirt.Core;
+
+/// <summary>All throwing in one place, so that callers stay small enough to inline.</summary>
+internal static class Throw
+{
+    [DoesNotReturn]
+    internal static void NotCanonical(ulong value)
+        => throw new ArgumentOutOfRangeException(nameof(value), $"0x{value:x} is not canonical: bits 63:47 must be equal.");
+
+    [DoesNotReturn]
+    internal static void PhysicalAddressTooWide(ulong value)
+        => throw new ArgumentOutOfRangeException(nameof(value), $"0x{value:x} has more than 52 bits.");
+
+    [DoesNotReturn]
+    internal static void OutOfPhysicalMemory(ulong end, ulong limit)
+        => throw new InvalidOperationException($"Physical memory is used up: 0x{end:x} lies past the limit of 0x{limit:x} bytes.");
+
+    [DoesNotReturn]
+    internal static void FrameAbsent(ulong address)
+        => throw new InvalidOperationException($"Nothing is mapped at physical address 0x{address:x}: ensure the frame first.");
+
+    [DoesNotReturn]
+    internal static void BadGeometry(string message) => throw new ArgumentException(message);
+
+    [DoesNotReturn]
+    internal static void ContextOutOfRange(string name, uint value, uint limit)
+        => throw new ArgumentOutOfRangeException(name, $"{name} {value} is above {limit}.");
+}

@@ -1,0 +1,84 @@
+using System.Runtime.CompilerServices;
+using MemVirt.Core.Access;
+
+namespace MemVirt.Core.Tlb;
+
+/// <summary>
+/// The first probe: a direct-mapped array of 4 KiB pieces with one tag a kind of access. A tag stands only where that access needs
+/// nothing but the translation, so that a hit is one compare: rights, privilege, dirty bit and watched pages were folded in
+/// when it was filled. No call allocates.
+/// </summary>
+public sealed class DirectTlb
+{
+    private const int SizeLog2 = 8;
+    private const ulong IndexMask = (1 << SizeLog2) - 1;
+    private readonly Entry[] _entries = new Entry[1 << SizeLog2];
+    private bool _holdsLargePages;
+
+    /// <summary>The tag of a 4 KiB page in a context; the field of the page size tells user from supervisor here.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static ulong TagOf(ulong pageNumber, ulong contextPrefix) => pageNumber | contextPrefix;
+
+    /// <summary>The bits that all tags of a context and privilege share.</summary>
+    public static ulong PrefixOf(uint context, bool user)
+        => TlbTag.Prefix(user ? Addresses.PageSize.Size2M : Addresses.PageSize.Size4K, context);
+
+    /// <summary>The host page of a tag for an access, or false.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)] // the hit path: bench MmuBenchmarks
+    public bool TryFind(ulong tag, MemoryAccess access, out ulong hostPage)
+    {
+        ref Entry entry = ref Unsafe.Add(
+            ref System.Runtime.InteropServices.MemoryMarshal.GetArrayDataReference(_entries), (nint)(tag & IndexMask));
+        hostPage = entry.HostPage;
+        return tag == (access == MemoryAccess.Write ? entry.WriteTag : access == MemoryAccess.Read ? entry.ReadTag : entry.FetchTag);
+    }
+
+    /// <summary>Enters a page for the accesses that need nothing more.</summary>
+    public void Fill(ulong tag, ulong hostPage, AccessRights fastRights, bool isLargePage)
+    {
+        _holdsLargePages |= isLargePage;
+        ref Entry entry = ref _entries[tag & IndexMask];
+        entry.HostPage = hostPage;
+        entry.ReadTag = (fastRights & AccessRights.Read) != 0 ? tag : TlbTag.Empty;
+        entry.WriteTag = (fastRights & AccessRights.Write) != 0 ? tag : TlbTag.Empty;
+        entry.FetchTag = (fastRights & AccessRights.Execute) != 0 ? tag : TlbTag.Empty;
+    }
+
+    /// <summary>Drops everything.</summary>
+    public void Clear() => Array.Clear(_entries);
+
+    /// <summary>Drops the piece that holds a page number, whichever context it belongs to.</summary>
+    public void Drop(ulong pageNumber) => _entries[pageNumber & IndexMask] = default;
+
+    /// <summary>
+    /// Drops every piece of any page that may hold an address: of a large page, any piece may stand here. Cost: one entry where no
+    /// large page was ever filled, else one pass.
+    /// </summary>
+    public void DropPagesOf(ulong address)
+    {
+        Drop(address >> (int)Addresses.PageSize.Size4K);
+        if (!_holdsLargePages)
+        {
+            return;
+        }
+
+        ulong gigabyte = address >> (int)Addresses.PageSize.Size1G;
+        for (int i = 0; i < _entries.Length; i++)
+        {
+            ref Entry entry = ref _entries[i];
+            ulong tag = entry.ReadTag | entry.WriteTag | entry.FetchTag;
+            if ((tag & TlbTag.PageNumberMask) >> 18 == gigabyte)
+            {
+                entry = default;
+            }
+        }
+    }
+
+    private struct Entry
+    {
+        internal ulong ReadTag;
+        internal ulong WriteTag;
+        internal ulong FetchTag;
+        internal ulong HostPage;
+    }
+}

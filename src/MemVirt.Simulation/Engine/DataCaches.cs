@@ -1,0 +1,71 @@
+using MemVirt.Core.Tlb;
+using MemVirt.Simulation.Machines;
+
+namespace MemVirt.Simulation.Engine;
+
+/// <summary>The data caches of one regime: 64-byte lines by host-physical address, shared by data references and walks.</summary>
+internal sealed class DataCaches
+{
+    private const int LineShift = 6;
+    private const int Levels = 3;
+    private const ulong ValidTag = 1UL << 63;
+    private readonly TagArray[] _levels;
+    private readonly double[] _latencies;
+    private readonly int _walkEntersAt;
+    private readonly long[] _walkHits = new long[Levels + 1];
+    private readonly long[] _dataHits = new long[Levels + 1];
+
+    internal DataCaches(DataCachesDescription description)
+    {
+        _levels = [Build(description.L1d), Build(description.L2), Build(description.Llc)];
+        _latencies = [description.L1d.Latency, description.L2.Latency, description.Llc.Latency, description.MemoryLatency];
+        _walkEntersAt = description.WalkerEntersAt == WalkerEntry.L1d ? 0 : 1;
+    }
+
+    /// <summary>Cycles of all walks' reads.</summary>
+    internal double WalkCycles => Sum(_walkHits, 0);
+
+    /// <summary>Cycles of data references beyond the first level's latency.</summary>
+    internal double DataCyclesBeyondL1 => Sum(_dataHits, _latencies[0]);
+
+    internal void AccessByWalk(ulong hostAddress) => _walkHits[Access(hostAddress >> LineShift, _walkEntersAt)]++;
+
+    internal void AccessByData(ulong hostAddress) => _dataHits[Access(hostAddress >> LineShift, 0)]++;
+
+    internal void ResetCounts()
+    {
+        Array.Clear(_walkHits);
+        Array.Clear(_dataHits);
+    }
+
+    private static TagArray Build(CacheDescription cache)
+        => new(new SetGeometry((cache.Kib << 10) >> LineShift, cache.Ways));
+
+    /// <summary>The level that hits, after filling those that were passed; <see cref="Levels"/> for memory.</summary>
+    private int Access(ulong line, int entersAt)
+    {
+        int level = entersAt;
+        while (level < Levels && _levels[level].Find(line | ValidTag, line) < 0)
+        {
+            level++;
+        }
+
+        for (int missed = entersAt; missed < level; missed++)
+        {
+            _levels[missed].Insert(line | ValidTag, line, 0);
+        }
+
+        return level;
+    }
+
+    private double Sum(long[] hits, double free)
+    {
+        double cycles = 0;
+        for (int level = 0; level <= Levels; level++)
+        {
+            cycles += hits[level] * (_latencies[level] - free);
+        }
+
+        return cycles;
+    }
+}

@@ -1,0 +1,43 @@
+using MemVirt.Simulation.Results;
+
+namespace MemVirt.Simulation.Engine;
+
+/// <summary>Software events of one regime since the warm-up.</summary>
+internal sealed class EventCounters
+{
+    internal long GuestPageFaults { get; set; }
+
+    internal long PageTableWrites { get; set; }
+
+    internal long ContextSwitches { get; set; }
+
+    internal long SecondStageFaults { get; set; }
+
+    internal long ShadowFaults { get; set; }
+
+    internal long DirtyFaults { get; set; }
+
+    internal long ProtectedTableWrites { get; set; }
+
+    internal long Unsyncs { get; set; }
+
+    internal long ShadowZaps { get; set; }
+
+    internal void Reset()
+    {
+        GuestPageFaults = PageTableWrites = ContextSwitches = SecondStageFaults = 0;
+        ShadowFaults = DirtyFaults = ProtectedTableWrites = Unsyncs = ShadowZaps = 0;
+    }
+
+    /// <summary>The events of a regime, with the exits they cost it.</summary>
+    internal EventCounts ToCounts(Regime regime) => new(
+        GuestPageFaults, PageTableWrites, ContextSwitches, SecondStageFaults, ShadowFaults, DirtyFaults,
+        ProtectedTableWrites, Unsyncs, ShadowZaps, ExitsOf(regime));
+
+    private long ExitsOf(Regime regime) => regime switch
+    {
+        Regime.Native => 0,
+        Regime.Shadow => GuestPageFaults + ShadowFaults + DirtyFaults + ProtectedTableWrites + Unsyncs + ContextSwitches,
+        _ => SecondStageFaults,
+    };
+}

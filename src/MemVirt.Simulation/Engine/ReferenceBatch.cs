@@ -1,0 +1,50 @@
+using MemVirt.Simulation.Traces;
+
+namespace MemVirt.Simulation.Engine;
+
+/// <summary>A run of references of one process within a batch.</summary>
+/// <param name="Process">The process.</param>
+/// <param name="Start">The first reference's index.</param>
+/// <param name="Length">References.</param>
+/// <param name="EndsWarmup">Whether the counters are reset once these have run.</param>
+internal readonly record struct BatchSegment(int Process, int Start, int Length, bool EndsWarmup);
+
+/// <summary>A fixed amount of decoded references, in segments. Filled by one thread, then read by many.</summary>
+internal sealed class ReferenceBatch
+{
+    internal const int Capacity = 1 << 15;
+    private const int MaxSegments = 1 << 11;
+    private readonly MemoryReference[] _references = new MemoryReference[Capacity];
+    private readonly BatchSegment[] _segments = new BatchSegment[MaxSegments];
+    private int _segmentCount;
+    private int _length;
+
+    internal ReadOnlySpan<BatchSegment> Segments => _segments.AsSpan(0, _segmentCount);
+
+    internal bool IsFull => _length == Capacity || _segmentCount == MaxSegments;
+
+    /// <summary>The part not filled yet.</summary>
+    internal Span<MemoryReference> Free => _references.AsSpan(_length);
+
+    internal void Clear() => _length = _segmentCount = 0;
+
+    /// <summary>Makes the first references of <see cref="Free"/> a segment.</summary>
+    internal void Append(int process, int length, bool endsWarmup)
+    {
+        _segments[_segmentCount++] = new BatchSegment(process, _length, length, endsWarmup);
+        _length += length;
+    }
+
+    /// <summary>Feeds a regime.</summary>
+    internal void Run(RegimeSimulation simulation)
+    {
+        foreach (BatchSegment segment in Segments)
+        {
+            simulation.Run(_references.AsSpan(segment.Start, segment.Length), segment.Process);
+            if (segment.EndsWarmup)
+            {
+                simulation.ResetCounters();
+            }
+        }
+    }
+}

@@ -1,0 +1,262 @@
+using System.Diagnostics;
+using System.Runtime.CompilerServices;
+using MemVirt.Core.Access;
+using MemVirt.Core.Addresses;
+using MemVirt.Core.Faults;
+using MemVirt.Core.Sources;
+using MemVirt.Core.Stages;
+using MemVirt.Core.Walking;
+using MemVirt.Simulation.Traces;
+
+namespace MemVirt.Simulation.Engine;
+
+/// <summary>The hardware around a regime's walk, and where it counts.</summary>
+internal sealed record RegimeHardware(
+    TlbLevel L1i,
+    TlbLevel L1d,
+    TlbLevel? L2,
+    PagingStructureCaches? WalkCaches,
+    PagingStructureCaches? NestedCaches,
+    NestedTlb? NestedTlb,
+    DataCaches? DataCaches,
+    WalkMeter Meter,
+    EventCounters Events,
+    uint VirtualProcessor);
+
+/// <summary>One regime on one machine, fed with references.</summary>
+internal abstract class RegimeSimulation(RegimeHardware hardware)
+{
+    /// <summary>Bits of a context number that hold the PCID; VPID or ASID stands above.</summary>
+    internal const int PcidBits = 12;
+
+    internal RegimeHardware Hardware { get; } = hardware;
+
+    /// <summary>References since the warm-up.</summary>
+    internal long References { get; private protected set; }
+
+    /// <summary>Instruction fetches since the warm-up.</summary>
+    internal long Fetches { get; private protected set; }
+
+    /// <summary>References since the warm-up whose bytes lie in two pages.</summary>
+    internal long Crossings { get; private protected set; }
+
+    /// <summary>Time spent in <see cref="Run"/>, the warm-up included, in <see cref="Stopwatch"/> ticks.</summary>
+    internal long Ticks { get; private protected set; }
+
+    /// <summary>References simulated, the warm-up included.</summary>
+    internal long Simulated { get; private protected set; }
+
+    /// <summary>Bytes allocated on the managed heap in <see cref="Run"/>.</summary>
+    internal long AllocatedBytes { get; private protected set; }
+
+    /// <summary>Runs references of one process.</summary>
+    internal abstract void Run(ReadOnlySpan<MemoryReference> references, int process);
+
+    /// <summary>One hardware walk, outside every count but the meter's.</summary>
+    internal abstract Translation WalkOnce(ulong address, AccessRights needed);
+
+    /// <summary>The end of the warm-up: counters to 0, contents kept.</summary>
+    internal void ResetCounters()
+    {
+        References = Fetches = Crossings = 0;
+        Hardware.L1i.ResetCounts();
+        Hardware.L1d.ResetCounts();
+        Hardware.L2?.ResetCounts();
+        Hardware.WalkCaches?.ResetHits();
+        Hardware.NestedCaches?.ResetHits();
+        Hardware.NestedTlb?.ResetHits();
+        Hardware.DataCaches?.ResetCounts();
+        Hardware.Meter.Reset();
+        Hardware.Events.Reset();
+    }
+}
+
+/// <summary>The simulation's hot loop, specialised by the regime.</summary>
+internal sealed class RegimeSimulation<TModel>(TModel model, RegimeHardware hardware) : RegimeSimulation(hardware)
+    where TModel : struct, IRegimeModel
+{
+    private const ulong NoPage = ulong.MaxValue;
+    private const ulong OffsetMask = 0xFFF;
+    private readonly TlbLevel _l1i = hardware.L1i;
+    private readonly TlbLevel _l1d = hardware.L1d;
+    private readonly TlbLevel? _l2 = hardware.L2;
+    private readonly DataCaches? _dataCaches = hardware.DataCaches;
+    private readonly WalkMeter _meter = hardware.Meter;
+    private TModel _model = model;
+    private int _process = -1;
+    private uint _context;
+
+    // The page translated last by each first-level TLB. Its entry is the most recent of its set, so that finding it again
+    // changes nothing: the look-up can be left out under every replacement policy.
+    private ulong _lastFetchPage = NoPage;
+    private ulong _lastDataPage = NoPage;
+    private ulong _lastStorePage = NoPage;
+    private ulong _lastDataHostPage;
+
+    internal override void Run(ReadOnlySpan<MemoryReference> references, int process)
+    {
+        long start = Stopwatch.GetTimestamp();
+        long allocated = GC.GetAllocatedBytesForCurrentThread();
+        if (process != _process)
+        {
+            SwitchTo(process);
+        }
+
+        long fetches = 0;
+        long crossings = 0;
+        foreach (MemoryReference reference in references)
+        {
+            ulong address = reference.LinearAddress48;
+            ulong page = address >> 12;
+            ReferenceKind kind = reference.Kind;
+            if (kind == ReferenceKind.Fetch)
+            {
+                fetches++;
+                if (page != _lastFetchPage)
+                {
+                    TranslateFetch(address);
+                }
+            }
+            else
+            {
+                if (page != (kind == ReferenceKind.Store ? _lastStorePage : _lastDataPage))
+                {
+                    TranslateData(address, kind == ReferenceKind.Store);
+                }
+
+                _dataCaches?.AccessByData(_lastDataHostPage | (address & OffsetMask));
+            }
+
+            if (reference.CrossesPage)
+            {
+                crossings++;
+                TranslateLastPage(reference);
+            }
+        }
+
+        _l1i.Lookups += fetches;
+        _l1d.Lookups += references.Length - fetches;
+        References += references.Length;
+        Simulated += references.Length;
+        Fetches += fetches;
+        Crossings += crossings;
+        AllocatedBytes += GC.GetAllocatedBytesForCurrentThread() - allocated;
+        Ticks += Stopwatch.GetTimestamp() - start;
+    }
+
+    internal override Translation WalkOnce(ulong address, AccessRights needed) => _model.Walk(address, needed);
+
+    /// <summary>The second translation of a crossing: the last byte's page at its offset 0.</summary>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private void TranslateLastPage(MemoryReference reference)
+    {
+        ulong address = (reference.LinearAddress48 + (ulong)reference.SizeBytes - 1) & ~OffsetMask;
+        if (reference.Kind == ReferenceKind.Fetch)
+        {
+            _l1i.Lookups++;
+            TranslateFetch(address);
+        }
+        else
+        {
+            _l1d.Lookups++;
+            TranslateData(address, reference.Kind == ReferenceKind.Store);
+            _dataCaches?.AccessByData(_lastDataHostPage);
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private void TranslateFetch(ulong address)
+    {
+        _ = Translate(_l1i, address, AccessRights.Execute | AccessRights.User, store: false);
+        _lastFetchPage = address >> 12;
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private void TranslateData(ulong address, bool store)
+    {
+        AccessRights needed = AccessRights.User | (store ? AccessRights.Write : AccessRights.Read);
+        ulong payload = Translate(_l1d, address, needed, store);
+        _lastDataPage = address >> 12;
+        _lastStorePage = (payload & TlbLevel.StoreOk) != 0 ? _lastDataPage : NoPage;
+        _lastDataHostPage = payload & ~OffsetMask;
+    }
+
+    /// <summary>Translates until no fault is left; returns the host address of the 4 KiB page, with store-ok in bit 0.</summary>
+    private ulong Translate(TlbLevel l1, ulong address, AccessRights needed, bool store)
+    {
+        while (true)
+        {
+            if (l1.TryFind(address, _context, store, out ulong payload, out PageSize size))
+            {
+                return HostPageOf(payload, address, size);
+            }
+
+            l1.Misses++;
+            if (_l2 is not null)
+            {
+                _l2.Lookups++;
+                if (_l2.TryFind(address, _context, store, out payload, out size))
+                {
+                    ulong hit = HostPageOf(payload, address, size);
+                    l1.Fill(address, _context, hit & ~OffsetMask, size, payload & TlbLevel.StoreOk);
+                    return hit;
+                }
+
+                _l2.Misses++;
+            }
+
+            Translation translation = _model.Walk(address, needed);
+            if (translation.Status == TranslationStatus.Ok)
+            {
+                _meter.Completed();
+                ulong storeOk = translation.StoreOk ? TlbLevel.StoreOk : 0;
+                ulong walked = HostPageOf(translation.HostPage | storeOk, address, translation.Size);
+                l1.Fill(address, _context, walked & ~OffsetMask, translation.Size, storeOk);
+                _l2?.Fill(address, _context, walked & ~OffsetMask, translation.Size, storeOk);
+                return walked;
+            }
+
+            _meter.Faulted();
+            HandleFault(in translation, address, store);
+            l1.Lookups++;
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private void HandleFault(in Translation fault, ulong address, bool store)
+    {
+        switch (_model.HandleFault(in fault, address, store))
+        {
+            case FaultEffect.DropAddress:
+                _l1i.Drop(address, _context);
+                _l1d.Drop(address, _context);
+                _l2?.Drop(address, _context);
+                Hardware.WalkCaches?.Drop(address, _context);
+                break;
+            case FaultEffect.FlushAll:
+                _l1i.Clear();
+                _l1d.Clear();
+                _l2?.Clear();
+                Hardware.WalkCaches?.Clear();
+                break;
+        }
+
+        _lastFetchPage = _lastDataPage = _lastStorePage = NoPage;
+    }
+
+    private void SwitchTo(int process)
+    {
+        if (_process >= 0)
+        {
+            Hardware.Events.ContextSwitches++;
+        }
+
+        _process = process;
+        _context = (Hardware.VirtualProcessor << PcidBits) | (uint)(process + 1);
+        _model.SwitchTo(process, _context);
+        _lastFetchPage = _lastDataPage = _lastStorePage = NoPage;
+    }
+
+    private static ulong HostPageOf(ulong payload, ulong address, PageSize size)
+        => payload | (address & (size.SizeBytes() - 1) & ~OffsetMask);
+}
