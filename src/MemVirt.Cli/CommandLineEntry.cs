@@ -48,6 +48,11 @@ internal static class CommandLineEntry
             throw CommandException.Usage(Describe(parsed));
         }
 
+        if (MisspeltOption(parsed, args) is { } option)
+        {
+            throw CommandException.Usage($"unknown option {option} (`{CommandTree.PathOf(parsed.CommandResult)} --help` lists what there is)");
+        }
+
         return parsed.Invoke(new InvocationConfiguration
         {
             Output = context.Output,
@@ -55,6 +60,21 @@ internal static class CommandLineEntry
             EnableDefaultExceptionHandler = false,
             ProcessTerminationTimeout = null,
         });
+    }
+
+    /// <summary>
+    /// An option that does not exist, which the parser would take for an argument; a file whose name begins with a dash is
+    /// given after <c>--</c>.
+    /// </summary>
+    private static string? MisspeltOption(ParseResult parsed, IReadOnlyList<string> args)
+    {
+        List<string> literal = args.SkipWhile(arg => arg != "--").ToList();
+        return parsed.CommandResult.Children
+            .OfType<ArgumentResult>()
+            .Where(result => !result.Argument.CaptureRemainingTokens)
+            .SelectMany(result => result.Tokens)
+            .Select(token => token.Value)
+            .FirstOrDefault(value => value.Length > 1 && value[0] == '-' && !literal.Contains(value));
     }
 
     private static string Describe(ParseResult parsed)

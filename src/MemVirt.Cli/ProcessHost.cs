@@ -7,7 +7,7 @@ namespace MemVirt.Cli;
 /// <summary>Joins the command line to a real process: its standard streams, its signals and its exit code.</summary>
 internal static class ProcessHost
 {
-    private static readonly TimeSpan Grace = TimeSpan.FromMilliseconds(700);
+    private static readonly TimeSpan Grace = TimeSpan.FromMilliseconds(300);
 
     public static int Run(string[] args)
     {
@@ -26,6 +26,12 @@ internal static class ProcessHost
         }
 
         AtomicFile.DeleteUnfinished();
+        if (context.ErrorIsTerminal)
+        {
+            // A progress bar may be up, and has hidden the cursor.
+            Console.Error.WriteLine("\u001b[?25h");
+        }
+
         Console.Error.WriteLine("memvirt: " + context.Status.Interrupted());
         return ExitCodes.Interrupted;
     }

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using MemVirt.Cli.Output;
 using MemVirt.Simulation;
 
 namespace MemVirt.Cli.Commands;
@@ -6,6 +7,8 @@ namespace MemVirt.Cli.Commands;
 /// <summary><c>memvirt compare</c>: its options and their checks.</summary>
 internal static class CompareCommand
 {
+    private const int MaximumJobs = 1024;
+
     public static Command Create(CommandContext context)
     {
         var traces = new Argument<string[]>("TRACE")
@@ -49,8 +52,6 @@ internal static class CompareCommand
         });
         return command;
     }
-
-    private const int MaximumJobs = 1024;
 
     private static Option<string?> Text(string name, string helpName, string description)
         => new(name) { HelpName = helpName, Description = description };

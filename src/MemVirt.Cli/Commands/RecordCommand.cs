@@ -27,7 +27,7 @@ internal static class RecordCommand
         };
         var command = new Command(
             "record",
-            "Record the memory references of a program under valgrind (which must be installed). Processes it starts are not followed.")
+            "Record the memory references of a program under valgrind (which must be installed). Processes it starts, or becomes by exec, are not followed.")
         {
             output, skip, refs, program,
         };

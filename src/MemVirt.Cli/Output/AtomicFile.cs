@@ -38,7 +38,7 @@ internal sealed class AtomicFile : IDisposable
     {
         try
         {
-            string target = File.ResolveLinkTarget(path, returnFinalTarget: true)?.FullName ?? Path.GetFullPath(path);
+            string target = SameFile.Resolve(path);
             if (Directory.Exists(target))
             {
                 throw CommandException.Failure($"{path} is a directory; give the name of a file to write");

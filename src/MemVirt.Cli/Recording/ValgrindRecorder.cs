@@ -19,9 +19,10 @@ internal static class ValgrindRecorder
         using Socket listener = Listen();
         using Process process = Start(valgrind, program, ((IPEndPoint)listener.LocalEndPoint!).Port);
         using CancellationTokenRegistration stop = context.Cancellation.Register(() => Kill(process));
+        Socket? connection = null;
         try
         {
-            using Socket? connection = Accept(listener, process, context.Cancellation);
+            connection = Accept(listener, process, context.Cancellation);
             long references = connection is null ? 0 : Take(connection, process, program[0], window, sink, context);
             bool stoppedAtLimit = references == window.Limit && !process.WaitForExit(TimeSpan.Zero);
             if (stoppedAtLimit)
@@ -36,7 +37,9 @@ internal static class ValgrindRecorder
         }
         finally
         {
+            // The program goes before its log: valgrind turns to standard error where it finds the log closed.
             Kill(process);
+            connection?.Dispose();
         }
     }
 
@@ -104,11 +107,13 @@ internal static class ValgrindRecorder
         }
     }
 
+    /// <summary>Ends the program and waits until it is gone; nothing where it has ended by itself.</summary>
     private static void Kill(Process process)
     {
         try
         {
             process.Kill(entireProcessTree: true);
+            process.WaitForExit();
         }
         catch (InvalidOperationException)
         {

@@ -42,7 +42,7 @@ internal static class ComparisonReport
         table.AddColumn(new TableColumn("").NoWrap());
         foreach (RegimeResult regime in result.Regimes)
         {
-            table.AddColumn(new TableColumn(new Text(regime.Regime, new Style(decoration: Decoration.Bold))).RightAligned().NoWrap());
+            table.AddColumn(new TableColumn(new Text(Heading(regime.Regime), new Style(decoration: Decoration.Bold))).RightAligned().NoWrap());
         }
 
         foreach (TableRow row in ComparisonRows.Of(result, hasWalkCaches))
@@ -58,6 +58,8 @@ internal static class ComparisonReport
 
         return table;
     }
+
+    private static string Heading(string regime) => regime is "ept" or "npt" ? regime.ToUpperInvariant() : regime;
 
     private static Style StyleOf(RowWeight weight) => weight switch
     {

@@ -13,26 +13,26 @@ internal static class ComparisonRows
             => rows.Add(new TableRow(label, regimes.Select(cell).ToList(), weight, group));
         void Rate(Func<RegimeResult, HitMissCounts> level) => Add("  of look-ups", regime => Missed(level(regime)), RowWeight.Detail);
 
-        Add("L1I TLB misses", regime => NumberText.Count(regime.Tlb.L1i.Misses));
+        Add("L1I TLB misses", regime => NumberText.Cell(regime.Tlb.L1i.Misses));
         Rate(regime => regime.Tlb.L1i);
-        Add("L1D TLB misses", regime => NumberText.Count(regime.Tlb.L1d.Misses));
+        Add("L1D TLB misses", regime => NumberText.Cell(regime.Tlb.L1d.Misses));
         Rate(regime => regime.Tlb.L1d);
-        Add("L2 TLB misses", regime => NumberText.Count(regime.Tlb.L2.Misses));
+        Add("L2 TLB misses", regime => NumberText.Cell(regime.Tlb.L2.Misses));
         Rate(regime => regime.Tlb.L2);
 
-        Add("Walks", regime => NumberText.Count(regime.Walks), group: true);
+        Add("Walks", regime => NumberText.Cell(regime.Walks), group: true);
         Add("  references a walk", regime => NumberText.Fixed(regime.WalkReferences.PerWalk));
-        Add("  references in all", regime => NumberText.Count(regime.WalkReferences.Total), RowWeight.Detail);
+        Add("  references in all", regime => NumberText.Cell(regime.WalkReferences.Total), RowWeight.Detail);
         if (hasWalkCaches)
         {
-            Add("  walk-cache hits", regime => NumberText.Count(Hits(regime.WalkCacheHits)), RowWeight.Detail);
+            Add("  walk-cache hits", regime => NumberText.Cell(Hits(regime.WalkCacheHits)), RowWeight.Detail);
         }
 
-        Add("Guest page faults", regime => NumberText.Count(regime.Events.GuestPageFaults), group: true);
-        Add("VM exits", regime => NumberText.Count(regime.Events.Exits));
+        Add("Guest page faults", regime => NumberText.Cell(regime.Events.GuestPageFaults), group: true);
+        Add("VM exits", regime => NumberText.Cell(regime.Events.Exits));
         foreach (ExitKind kind in ExitKinds.Seen(regimes))
         {
-            Add("  " + kind.Label, regime => NumberText.Count(kind.Of(regime)), RowWeight.Detail);
+            Add("  " + kind.Label, regime => NumberText.Cell(kind.Of(regime)), RowWeight.Detail);
         }
 
         Add("Cycles a reference", regime => NumberText.Fixed(regime.Cycles.PerReference), RowWeight.Result, group: true);

@@ -11,6 +11,9 @@ internal static class NumberText
 
     public static string Count(long count) => count.ToString("N0", CultureInfo.InvariantCulture);
 
+    /// <summary>A count in at most eleven characters, so that four of them fit a terminal: from 10⁹ on in millions.</summary>
+    public static string Cell(long count) => count < 1_000_000_000 ? Count(count) : Line($"{count / 1e6:N0} M");
+
     /// <summary>A part of a whole in percent, with digits enough to tell small parts from none.</summary>
     public static string Percent(double part, double whole)
     {

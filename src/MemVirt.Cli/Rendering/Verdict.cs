@@ -24,11 +24,12 @@ internal static class Verdict
             : $"{winner.Name} {verb} cheapest under virtualization here: {Cost(winner, native)}{Why(winner, native)}";
         IEnumerable<string> others = contenders.Skip(1).Select(
             other => $"{other.Name} {(other.IsPlural ? "pay" : "pays")} {Cost(other, native)}{Why(other, native ?? winner.Regime)}");
-        sentences.Add(string.Join("; ", others.Prepend(head)) + ".");
+        string sentence = string.Join("; ", others.Prepend(head)) + ".";
+        sentences.Add(char.ToUpperInvariant(sentence[0]) + sentence[1..]);
         if (contenders.Exists(contender => contender.IsPlural))
         {
             sentences.Add(
-                $"EPT and NPT count alike on one machine: same walks, same exits. What tells vendors apart is in their machines' "
+                "EPT and NPT count alike on one machine: same walks, same exits. What tells vendors apart is in their machines' "
                 + "walk caches; compare --machine skylake,zen4 shows it.");
         }
 
@@ -52,7 +53,7 @@ internal static class Verdict
     }
 
     private static string NameOf(RegimeResult regime)
-        => regime.Regime == "shadow" ? "Shadow paging" : regime.Regime.ToUpperInvariant();
+        => regime.Regime == "shadow" ? "shadow paging" : regime.Regime.ToUpperInvariant();
 
     private static string Cost(Contender contender, RegimeResult? native)
         => native is null || contender.Regime.Cycles.OverheadVsNative is not double overhead

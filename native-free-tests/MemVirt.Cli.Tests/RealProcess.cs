@@ -1,0 +1,52 @@
+using System.Diagnostics;
+
+namespace MemVirt.Cli.Tests;
+
+/// <summary>The command as a process of its own, for what depends on real streams and signals.</summary>
+internal static class RealProcess
+{
+    public static string Dll { get; } = Path.Combine(AppContext.BaseDirectory, "memvirt.dll");
+
+    /// <summary>Runs a shell line in which <c>$M</c> stands for the command.</summary>
+    public static CliOutcome Shell(string line)
+    {
+        using Process process = Launch("/bin/bash", ["-c", line], start => start.Environment["M"] = $"{Dotnet} {Dll}");
+        Task<string> output = process.StandardOutput.ReadToEndAsync();
+        Task<string> error = process.StandardError.ReadToEndAsync();
+        Assert.True(process.WaitForExit(TimeSpan.FromSeconds(60)), line + " does not end");
+        return new CliOutcome(process.ExitCode, output.GetAwaiter().GetResult(), error.GetAwaiter().GetResult());
+    }
+
+    /// <summary>Runs the command on a standard input that stays open, and presses Ctrl-C after a while.</summary>
+    public static CliOutcome Interrupted(IReadOnlyList<string> args, string feed, TimeSpan after)
+    {
+        using Process process = Launch(Dotnet, [Dll, .. args]);
+        Task<string> output = process.StandardOutput.ReadToEndAsync();
+        Task<string> error = process.StandardError.ReadToEndAsync();
+        process.StandardInput.Write(feed);
+        process.StandardInput.Flush();
+        Assert.False(process.WaitForExit(after), "the command ended by itself");
+        using (Process kill = Launch("kill", ["-INT", process.Id.ToString(System.Globalization.CultureInfo.InvariantCulture)]))
+        {
+            kill.WaitForExit();
+        }
+
+        Assert.True(process.WaitForExit(TimeSpan.FromSeconds(5)), "Ctrl-C does not stop the command at once");
+        return new CliOutcome(process.ExitCode, output.GetAwaiter().GetResult(), error.GetAwaiter().GetResult());
+    }
+
+    private static string Dotnet
+        => Path.GetFileNameWithoutExtension(Environment.ProcessPath!) == "dotnet" ? Environment.ProcessPath! : "dotnet";
+
+    private static Process Launch(string program, IEnumerable<string> args, Action<ProcessStartInfo>? more = null)
+    {
+        var start = new ProcessStartInfo(program, args)
+        {
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+            RedirectStandardInput = true,
+        };
+        more?.Invoke(start);
+        return Process.Start(start)!;
+    }
+}
