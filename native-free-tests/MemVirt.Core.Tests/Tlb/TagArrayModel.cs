@@ -95,7 +95,6 @@ internal sealed class TagArrayModel
         {
             Array.Clear(_sets[set]);
             _recency[set].Clear();
-            _used[set].Clear();
         }
     }
 
