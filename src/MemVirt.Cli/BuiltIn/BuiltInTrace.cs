@@ -12,7 +12,7 @@ internal sealed record BuiltInTrace(string Name, string Program, string Command,
     /// <summary>Opens it; the caller disposes the reader.</summary>
     public ITraceReader Open()
         => TraceFile.Open(
+            Name,
             typeof(BuiltInTrace).Assembly.GetManifestResourceStream($"MemVirt.BuiltIn.{Name}.mvt")
-                ?? throw new InvalidDataException($"the built-in trace {Name} is in the manifest, but not in the program"),
-            Name);
+                ?? throw new InvalidDataException($"the built-in trace {Name} is in the manifest, but not in the program"));
 }

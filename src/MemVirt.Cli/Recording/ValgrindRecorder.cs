@@ -47,7 +47,7 @@ internal static class ValgrindRecorder
         Socket connection, Process process, string program, RecordingWindow window, ReferenceSink sink, CommandContext context)
     {
         using var log = new ValgrindLog(connection, process, context.Cancellation);
-        using ITraceReader reader = TraceFile.OpenLackey(log, program);
+        using ITraceReader reader = TraceFile.OpenLackey(program, log);
         if (window.Skip > 0)
         {
             TraceCopy.Run(reader, window.Skip, static _ => { }, context);

@@ -1,113 +1,164 @@
 using System.Buffers.Binary;
+using MemVirt.Simulation.Traces.Input;
 
 namespace MemVirt.Simulation.Traces;
 
 /// <summary>
-/// ChampSim's traces: records of 64 bytes, an instruction each: address, branch flags, registers, two store addresses at byte 16
-/// and four load addresses at byte 32. They hold no sizes: every reference counts as one byte, so that no crossing is invented.
-/// An instruction is its fetch, its loads, then its stores; an address of 0 means none.
+/// Reads a ChampSim trace: records of 64 bytes, each an instruction with up to four addresses it loads from and two it stores
+/// to. The format has no sizes. Every reference is given one byte, so that no crossing of a page is invented that the
+/// program may not have made. A record is a fetch, then its loads, then its stores, in the order of their slots.
 /// </summary>
-internal sealed class ChampSimReader(ByteInput input) : ITraceReader
+internal sealed class ChampSimReader : ITraceReader
 {
-    private const int RecordBytes = 64;
-    private const int MostReferences = 7;
-    private readonly byte[] _buffer = new byte[RecordBytes * 1024];
-    private readonly MemoryReference[] _pending = new MemoryReference[MostReferences];
-    private int _pendingStart;
-    private int _pendingEnd;
-    private int _position;
-    private int _length;
+    /// <summary>Bytes of a record.</summary>
+    internal const int RecordBytes = 64;
+
+    private const int StoreOffset = 16;
+    private const int StoreSlots = 2;
+    private const int LoadOffset = 32;
+    private const int LoadSlots = 4;
+    private const int MaxRecordReferences = 1 + LoadSlots + StoreSlots;
+    private const int SizeBytes = 1;
+
+    private readonly TraceInput _input;
+    private readonly Stream _content;
+    private readonly byte[] _buffer = new byte[RecordBytes * 4096];
+    private readonly MemoryReference[] _left = new MemoryReference[MaxRecordReferences];
+    private int _start;
+    private int _end;
+    private int _leftStart;
+    private int _leftEnd;
     private long _records;
+    private long _references;
+    private TraceException? _failure;
 
-    public string Path => input.Path;
-
-    public string Format => "champsim";
-
-    public long? KnownReferences => null;
-
-    public double? FractionRead => input.FractionRead;
-
-    /// <summary>Whether a path's name says that it is a ChampSim trace; the format has no magic bytes.</summary>
-    internal static bool Claims(string path)
+    /// <summary>A reader over the records of a trace.</summary>
+    public ChampSimReader(TraceInput input, Stream content)
     {
-        string name = System.IO.Path.GetFileName(path);
-        return name.Contains("champsim", StringComparison.OrdinalIgnoreCase)
-               || name.EndsWith(".trace.xz", StringComparison.OrdinalIgnoreCase)
-               || name.EndsWith(".trace.gz", StringComparison.OrdinalIgnoreCase);
+        _input = input;
+        _content = content;
     }
 
+    /// <inheritdoc/>
+    public string Path => _input.TracePath;
+
+    /// <inheritdoc/>
+    public string Format => "champsim";
+
+    /// <inheritdoc/>
+    public long? KnownReferences => null;
+
+    /// <inheritdoc/>
+    public double? FractionRead => _input.FractionRead;
+
+    /// <inheritdoc/>
     public int Read(Span<MemoryReference> destination)
     {
-        int count = 0;
-        while (count < destination.Length)
+        int filled = 0;
+        while (filled < destination.Length)
         {
-            if (_pendingStart < _pendingEnd)
+            if (_leftStart < _leftEnd)
             {
-                destination[count++] = _pending[_pendingStart++];
+                destination[filled++] = _left[_leftStart++];
+                continue;
             }
-            else if (!ReadRecord())
+
+            if (_start == _end && !Fill())
             {
                 break;
             }
+
+            _start += RecordBytes;
+            Unpack(_buffer.AsSpan(_start - RecordBytes, RecordBytes));
         }
 
-        return count;
+        _references += filled;
+        if (filled == 0 && !destination.IsEmpty && _failure is not null)
+        {
+            throw _failure;
+        }
+
+        return filled;
     }
 
-    public void Dispose() => input.Dispose();
-
-    private bool ReadRecord()
+    /// <inheritdoc/>
+    public void Dispose()
     {
-        if (_position == _length)
-        {
-            _length = input.Fill(_buffer);
-            _position = 0;
-            if (_length % RecordBytes != 0)
-            {
-                throw new TraceException(
-                    $"{Path}: ends in the middle of record {_records + (_length / RecordBytes) + 1}; a ChampSim trace is records of 64 bytes");
-            }
+        _content.Dispose();
+        _input.Dispose();
+    }
 
-            if (_length == 0)
+    private bool Fill()
+    {
+        _start = _end = 0;
+        if (_failure is not null)
+        {
+            return false;
+        }
+
+        int read;
+        try
+        {
+            read = _content.ReadAtLeast(_buffer, _buffer.Length, throwOnEndOfStream: false);
+        }
+        catch (TraceException failure)
+        {
+            _failure = new TraceException(
+                $"{failure.Message}; {_records} records came before that: --refs {_references} uses them", failure);
+            return false;
+        }
+
+        _end = read - (read % RecordBytes);
+        if (read != _end)
+        {
+            _failure = new TraceException(
+                $"{Path}: is cut short: its last record, at offset {(_records * RecordBytes) + _end} of the decompressed trace, has "
+                + $"{read - _end} of {RecordBytes} bytes; get the file again");
+        }
+
+        return _end > 0;
+    }
+
+    private void Unpack(ReadOnlySpan<byte> record)
+    {
+        _records++;
+        _leftStart = _leftEnd = 0;
+        if (!Add(ReferenceKind.Fetch, record)
+            || !AddSlots(ReferenceKind.Load, record[LoadOffset..], LoadSlots)
+            || !AddSlots(ReferenceKind.Store, record[StoreOffset..], StoreSlots))
+        {
+            // The whole record goes, and what comes after it: nothing behind damage can be trusted.
+            _leftEnd = 0;
+            _start = _end;
+        }
+    }
+
+    private bool AddSlots(ReferenceKind kind, ReadOnlySpan<byte> slots, int count)
+    {
+        for (int i = 0; i < count; i++)
+        {
+            ReadOnlySpan<byte> slot = slots[(i * sizeof(ulong))..];
+            if (BinaryPrimitives.ReadUInt64LittleEndian(slot) != 0 && !Add(kind, slot))
             {
                 return false;
             }
         }
 
-        ReadOnlySpan<byte> record = _buffer.AsSpan(_position, RecordBytes);
-        _position += RecordBytes;
-        _records++;
-        _pendingStart = _pendingEnd = 0;
-        Add(ReferenceKind.Fetch, BinaryPrimitives.ReadUInt64LittleEndian(record));
-        for (int load = 0; load < 4; load++)
-        {
-            AddPresent(ReferenceKind.Load, BinaryPrimitives.ReadUInt64LittleEndian(record[(32 + (8 * load))..]));
-        }
-
-        for (int store = 0; store < 2; store++)
-        {
-            AddPresent(ReferenceKind.Store, BinaryPrimitives.ReadUInt64LittleEndian(record[(16 + (8 * store))..]));
-        }
-
         return true;
     }
 
-    private void AddPresent(ReferenceKind kind, ulong address)
+    private bool Add(ReferenceKind kind, ReadOnlySpan<byte> slot)
     {
-        if (address != 0)
+        ulong address = BinaryPrimitives.ReadUInt64LittleEndian(slot);
+        if (MemoryReference.IsValid(address, SizeBytes))
         {
-            Add(kind, address);
-        }
-    }
-
-    private void Add(ReferenceKind kind, ulong address)
-    {
-        if (!MemoryReference.IsValid(address, 1))
-        {
-            throw new TraceException(
-                $"{Path}: record {_records} has the address 0x{address:x}, which is not canonical; is this a ChampSim trace?");
+            _left[_leftEnd++] = new MemoryReference(kind, address, SizeBytes);
+            return true;
         }
 
-        _pending[_pendingEnd++] = new MemoryReference(kind, address, 1);
+        _failure = new TraceException(
+            $"{Path}: record {_records} has the address 0x{address:x}, which is not canonical; is this a ChampSim trace? "
+            + "A lackey trace must not be named as one");
+        return false;
     }
 }

@@ -1,244 +1,225 @@
-using System.Text;
+using MemVirt.Simulation.Traces.Input;
+using MemVirt.Simulation.Traces.Lackey;
 
 namespace MemVirt.Simulation.Traces;
 
 /// <summary>
-/// Valgrind lackey's text: <c>I  addr,size</c>, <c> L addr,size</c>, <c> S addr,size</c>, <c> M addr,size</c> (a load, then a store);
-/// addresses hexadecimal, sizes decimal. Blank lines and lines that begin with <c>==</c> or <c>--</c> are skipped; any other line
-/// is an error. One buffer of fixed size, whatever the length of a line.
+/// Reads the text of <c>valgrind --tool=lackey --trace-mem=yes</c> in one buffer of fixed size, without allocating.
 /// </summary>
-internal sealed unsafe class LackeyReader(ByteInput input) : ITraceReader
+internal sealed class LackeyReader : ITraceReader
 {
-    private const int BufferBytes = 1 << 18;
-    private const int LongestLine = 64;
-    private const int QuotedBytes = 40;
-    private static readonly sbyte[] HexValues = BuildHexValues();
-    private readonly byte[] _buffer = GC.AllocateUninitializedArray<byte>(BufferBytes + LongestLine, pinned: true);
-    private int _position;
-    private int _length;
-    private bool _atEnd;
-    private bool _skippingLine;
+    /// <summary>Bytes of the buffer and so the longest line that can be one of the grammar.</summary>
+    internal const int BufferBytes = 256 * 1024;
+
+    private readonly TraceInput _input;
+    private readonly Stream _content;
+    private readonly byte[] _buffer = new byte[BufferBytes + LackeyBlockParser.SlackBytes];
+    private readonly MemoryReference[] _pair = new MemoryReference[2];
+    private int _start;
+    private int _linesEnd;
+    private int _end;
     private long _line;
     private long _references;
-    private MemoryReference _pendingStore;
     private bool _hasPendingStore;
+    private bool _contentEnded;
+    private bool _failureIsDamage;
+    private TraceException? _failure;
 
-    public string Path => input.Path;
+    /// <summary>A reader over the text of a trace.</summary>
+    public LackeyReader(TraceInput input, Stream content)
+    {
+        _input = input;
+        _content = content;
+    }
 
+    /// <inheritdoc/>
+    public string Path => _input.TracePath;
+
+    /// <inheritdoc/>
     public string Format => "lackey";
 
+    /// <inheritdoc/>
     public long? KnownReferences => null;
 
-    public double? FractionRead => input.FractionRead;
+    /// <inheritdoc/>
+    public double? FractionRead => _input.FractionRead;
 
+    /// <inheritdoc/>
     public int Read(Span<MemoryReference> destination)
     {
-        int count = 0;
-        if (_hasPendingStore && destination.Length > 0)
+        int filled = 0;
+        if (_hasPendingStore && !destination.IsEmpty)
         {
-            destination[count++] = _pendingStore;
+            destination[filled++] = _pair[1];
             _hasPendingStore = false;
         }
 
-        while (count < destination.Length)
+        while (filled < destination.Length && _failure is null && (_start < _linesEnd || Fill()))
         {
-            if (_length - _position <= LongestLine && !_atEnd)
+            if (LackeyBlockParser.IsSupported)
             {
-                if (count > 0 && _position == _length)
-                {
-                    // What has been parsed is worth more than waiting for a slow writer.
-                    break;
-                }
-
-                Refill();
+                filled += LackeyBlockParser.Parse(_buffer, ref _start, _linesEnd, ref _line, destination[filled..]);
             }
 
-            if (_skippingLine && !SkipRestOfLine())
+            if (filled < destination.Length && _start < _linesEnd)
             {
-                if (_atEnd && _position == _length)
-                {
-                    break;
-                }
-
-                continue;
+                filled += ReadLine(destination[filled..]);
             }
-
-            if (_position == _length)
-            {
-                if (_atEnd)
-                {
-                    break;
-                }
-
-                continue;
-            }
-
-            count += ParseLines(destination[count..]);
         }
 
-        _references += count;
-        if (count == 0 && destination.Length > 0 && _references == 0)
+        _references += filled;
+        if (filled == 0 && !destination.IsEmpty)
         {
-            throw new TraceException($"{Path}: holds no references; record with valgrind --tool=lackey --trace-mem=yes");
+            ReportEnd();
         }
 
-        return count;
+        return filled;
     }
 
-    public void Dispose() => input.Dispose();
-
-    private static sbyte[] BuildHexValues()
+    /// <inheritdoc/>
+    public void Dispose()
     {
-        var values = new sbyte[256];
-        Array.Fill(values, (sbyte)-1);
-        for (int digit = 0; digit < 16; digit++)
-        {
-            values["0123456789abcdef"[digit]] = (sbyte)digit;
-            values["0123456789ABCDEF"[digit]] = (sbyte)digit;
-        }
-
-        return values;
+        _content.Dispose();
+        _input.Dispose();
     }
 
-    private void Refill()
+    /// <summary>Reads one line the plain way; a store for which there is no room is kept for the next call.</summary>
+    private int ReadLine(Span<MemoryReference> destination)
     {
-        int left = _length - _position;
-        _buffer.AsSpan(_position, left).CopyTo(_buffer);
-        _position = 0;
-        int read = input.ReadSome(_buffer.AsSpan(left, BufferBytes - left));
-        _length = left + read;
-        if (read == 0)
+        int length = _buffer.AsSpan(_start, _linesEnd - _start).IndexOf((byte)'\n');
+        ReadOnlySpan<byte> line = _buffer.AsSpan(_start, length);
+        _start += length + 1;
+        _line++;
+        switch (LackeyLine.Parse(line, out MemoryReference reference))
         {
-            // A last line without an end gets one, so that every line has one.
-            _atEnd = true;
-            if (left > 0 && _buffer[_length - 1] != (byte)'\n')
-            {
-                _buffer[_length++] = (byte)'\n';
-            }
+            case LackeyLineKind.Skipped:
+                return 0;
+            case LackeyLineKind.Reference:
+                destination[0] = reference;
+                return 1;
+            case LackeyLineKind.Modify:
+                _pair[1] = new MemoryReference(ReferenceKind.Store, reference.LinearAddress48, reference.SizeBytes);
+                destination[0] = reference;
+                _hasPendingStore = destination.Length == 1;
+                if (!_hasPendingStore)
+                {
+                    destination[1] = _pair[1];
+                }
+
+                return _hasPendingStore ? 1 : 2;
+            case LackeyLineKind.OutOfRange:
+                Fail($"{LackeyLine.Quote(line)} lies outside the canonical addresses or is not 1 to {MemoryReference.MaxSizeBytes} "
+                    + "bytes long; mend or remove the line");
+                return 0;
+            default:
+                Fail($"{LackeyLine.Quote(line)} is not a line of a lackey trace (`I  addr,size`, ` L addr,size`, ` S …`, ` M …`); "
+                    + "remove the line, or keep the program's own output apart with valgrind --log-file=FILE");
+                return 0;
         }
     }
 
-    /// <summary>Parses whole lines until the destination is full or what is left may be cut off. Returns the references.</summary>
-    private int ParseLines(Span<MemoryReference> destination)
+    /// <summary>Fills the buffer behind what is left in it and finds the end of its last whole line; false at the end.</summary>
+    private bool Fill()
     {
-        int count = 0;
-        int safe = _atEnd ? _length : _length - LongestLine;
-        fixed (byte* start = _buffer)
-        fixed (sbyte* hex = HexValues)
+        while (!_contentEnded)
         {
-            byte* p = start + _position;
-            byte* end = start + safe;
-            while (p < end && count < destination.Length)
+            _buffer.AsSpan(_start, _end - _start).CopyTo(_buffer);
+            _end -= _start;
+            _start = 0;
+            int added = ReadContent(_buffer.AsSpan(_end, BufferBytes - _end));
+            int newline = _buffer.AsSpan(_end, added).LastIndexOf((byte)'\n');
+            _linesEnd = newline < 0 ? 0 : _end + newline + 1;
+            _end += added;
+            if (added == 0)
             {
-                byte* line = p;
-                uint kind = p[0] == 'I' ? (p[1] == ' ' ? 'I' : 0u) : p[0] == ' ' ? p[1] : 0u;
-                if ((kind != 'I' && kind != 'L' && kind != 'S' && kind != 'M') || p[2] != ' ')
-                {
-                    _position = (int)(line - start);
-                    if (!TrySkipLine())
-                    {
-                        return count;
-                    }
-
-                    p = start + _position;
-                    continue;
-                }
-
-                p += 3;
-                byte* firstDigit = p;
-                ulong address = 0;
-                int value;
-                while ((value = hex[*p]) >= 0 && p - firstDigit <= 16)
-                {
-                    address = (address << 4) | (uint)value;
-                    p++;
-                }
-
-                bool good = p > firstDigit && p - firstDigit <= 16 && *p == ',';
-                byte* firstDecimal = ++p;
-                uint size = 0;
-                uint decimalDigit;
-                while ((decimalDigit = (uint)(*p - '0')) < 10 && p - firstDecimal < 8)
-                {
-                    size = (size * 10) + decimalDigit;
-                    p++;
-                }
-
-                p += *p == '\r' ? 1 : 0;
-                if (!good || *p != '\n' || p == firstDecimal || !MemoryReference.IsValid(address, size))
-                {
-                    _position = (int)(line - start);
-                    ThrowBadLine(good && size > 0);
-                }
-
-                p++;
-                _line++;
-                ReferenceKind first = kind == 'I' ? ReferenceKind.Fetch : kind == 'S' ? ReferenceKind.Store : ReferenceKind.Load;
-                destination[count++] = new MemoryReference(first, address, (int)size);
-                if (kind == 'M')
-                {
-                    var store = new MemoryReference(ReferenceKind.Store, address, (int)size);
-                    if (count < destination.Length)
-                    {
-                        destination[count++] = store;
-                    }
-                    else
-                    {
-                        (_pendingStore, _hasPendingStore) = (store, true);
-                    }
-                }
+                EndContent();
             }
 
-            _position = (int)(p - start);
+            if (_linesEnd > 0)
+            {
+                return true;
+            }
+
+            if (_end == BufferBytes && !SkipLongLine())
+            {
+                return false;
+            }
         }
 
-        return count;
+        return false;
     }
 
-    /// <summary>At a line that is no reference: skips it if that is allowed; false where its end is not in the buffer yet.</summary>
-    private bool TrySkipLine()
+    private int ReadContent(Span<byte> destination)
     {
-        ReadOnlySpan<byte> rest = _buffer.AsSpan(_position, _length - _position);
-        int blank = rest.IndexOfAnyExcept((byte)' ', (byte)'\t', (byte)'\r');
-        bool allowed = rest.StartsWith("=="u8) || rest.StartsWith("--"u8) || (blank >= 0 && rest[blank] == (byte)'\n');
-        if (!allowed)
+        try
         {
-            ThrowBadLine(looksLikeReference: false);
+            return _content.Read(destination);
         }
-
-        _skippingLine = true;
-        return SkipRestOfLine();
+        catch (TraceException failure)
+        {
+            // What is left of a line is lost with the damage; the lines before it have all been returned by now.
+            _failure = failure;
+            _failureIsDamage = true;
+            _end = 0;
+            return 0;
+        }
     }
 
-    private bool SkipRestOfLine()
+    /// <summary>Ends the last line where the text does not.</summary>
+    private void EndContent()
     {
-        int newline = _buffer.AsSpan(_position, _length - _position).IndexOf((byte)'\n');
-        if (newline < 0)
+        _contentEnded = true;
+        if (_end > 0)
         {
-            _position = _length;
+            _buffer[_end++] = (byte)'\n';
+            _linesEnd = _end;
+        }
+    }
+
+    /// <summary>Passes over a line longer than the buffer, if it is Valgrind's own.</summary>
+    private bool SkipLongLine()
+    {
+        if (!LackeyLine.IsOfValgrind(_buffer))
+        {
+            _line++;
+            Fail($"{LackeyLine.Quote(_buffer.AsSpan(0, _end))} is a line of over {BufferBytes} bytes; is this a lackey trace?");
             return false;
         }
 
-        _position += newline + 1;
-        _line++;
-        _skippingLine = false;
-        return true;
+        while (true)
+        {
+            int newline = _buffer.AsSpan(0, _end).IndexOf((byte)'\n');
+            if (newline >= 0)
+            {
+                _line++;
+                _start = newline + 1;
+                _linesEnd = _buffer.AsSpan(0, _end).LastIndexOf((byte)'\n') + 1;
+                return true;
+            }
+
+            _end = ReadContent(_buffer.AsSpan(0, BufferBytes));
+            if (_end == 0)
+            {
+                _contentEnded = true;
+                return false;
+            }
+        }
     }
 
-    private void ThrowBadLine(bool looksLikeReference)
+    private void Fail(string what) => _failure = new TraceException($"{Path}, line {_line}: {what}");
+
+    private void ReportEnd()
     {
-        ReadOnlySpan<byte> line = _buffer.AsSpan(_position, Math.Min(QuotedBytes, _length - _position));
-        int end = line.IndexOfAny((byte)'\n', (byte)'\r');
-        var quoted = new StringBuilder();
-        foreach (byte character in end < 0 ? line : line[..end])
+        if (_failure is not null)
         {
-            quoted.Append(character is >= 0x20 and < 0x7F ? (char)character : '?');
+            throw _failureIsDamage && _references > 0
+                ? new TraceException($"{_failure.Message}; {_references} references came before that: --refs {_references} uses them", _failure)
+                : _failure;
         }
 
-        string reason = looksLikeReference
-            ? $"has an address that is not canonical or a size that is not from 1 to {MemoryReference.MaxSizeBytes}"
-            : "is not a line of lackey's (I, L, S or M, an address, a comma, a size)";
-        throw new TraceException(
-            $"{Path}: line {_line + 1} {reason}: \"{quoted}\"; mend or remove the line, and keep the program's own output out of the trace");
+        if (_references == 0)
+        {
+            throw new TraceException($"{Path}: holds no references: record it with valgrind --tool=lackey --trace-mem=yes");
+        }
     }
 }

@@ -1,191 +1,261 @@
 using System.Buffers.Binary;
+using System.IO.Hashing;
+using MemVirt.Simulation.Traces.Input;
+using MemVirt.Simulation.Traces.Mvt;
 
 namespace MemVirt.Simulation.Traces;
 
-/// <summary>Reads <c>.mvt</c> files. Whatever is damaged, the references before it come first, then a message with the place.</summary>
+/// <summary>
+/// Reads a <c>.mvt</c> trace from front to back, also from a stream that cannot seek. A block is decoded only after its
+/// checksum has been found right, and what follows the last one is checked before the end is reported.
+/// </summary>
 internal sealed class MvtReader : ITraceReader
 {
-    private readonly ByteInput _input;
-    private readonly ZstdSharp.Decompressor _decompressor = new();
-    private readonly MvtBlockCodec _codec = new();
-    private readonly byte[] _header = new byte[MvtLayout.HeaderBytes];
-    private readonly byte[] _raw = new byte[MvtBlockCodec.RawCapacity];
-    private readonly MemoryReference[] _block = new MemoryReference[MvtLayout.BlockReferences];
-    private byte[] _stored = new byte[1 << 16];
+    private readonly TraceInput _input;
+    private readonly Stream _content;
+    private readonly MvtBlockDecoder _decoder = new();
+    private readonly MvtDecompressor _decompressor = new();
+    private readonly XxHash3 _blocksSeen = new();
+    private readonly byte[] _block = new byte[MvtBlockHeader.Bytes + MvtFormat.MaxCompressedBytes + MvtBlockHeader.HashBytes];
     private long _offset;
+    private long _blockOffset;
     private long _blocks;
-    private long _decoded;
-    private int _position;
-    private int _filled;
-    private bool _ended;
+    private long _references;
+    private int _blockReferencesLeft;
+    private bool _isAtEnd;
+    private TraceException? _damage;
 
-    /// <summary>A reader at the start of a file whose magic has been seen.</summary>
-    internal MvtReader(ByteInput input)
+    /// <summary>A reader over the content of a file, whose header it reads and checks.</summary>
+    public MvtReader(TraceInput input, Stream content, bool isCompressed)
     {
         _input = input;
-        KnownReferences = input.CanSeek ? ReadTotal(input.Stream) : null;
-        _offset = input.Fill(_header.AsSpan(0, MvtLayout.MagicBytes));
+        _content = content;
+        ReadFileHeader();
+        Span<byte> trailer = stackalloc byte[MvtFormat.TrailerBytes];
+        if (!isCompressed && input.TryReadEnd(trailer) && MvtFrames.TryReadTrailer(trailer, out _, out long references))
+        {
+            KnownReferences = references;
+        }
     }
 
-    public string Path => _input.Path;
+    /// <inheritdoc/>
+    public string Path => _input.TracePath;
 
+    /// <inheritdoc/>
     public string Format => "mvt";
 
+    /// <inheritdoc/>
     public long? KnownReferences { get; }
 
-    public double? FractionRead => _input.FractionRead;
+    /// <inheritdoc/>
+    public double? FractionRead => KnownReferences is > 0 and long known ? _references / (double)known : _input.FractionRead;
 
+    /// <inheritdoc/>
     public int Read(Span<MemoryReference> destination)
     {
-        int count = 0;
-        while (count < destination.Length)
+        if (destination.IsEmpty)
         {
-            if (_position == _filled)
-            {
-                // References before the damage are handed out first, so a block is opened only when nothing else is left.
-                if (_ended || count > 0 || !TryReadSection())
-                {
-                    break;
-                }
-
-                continue;
-            }
-
-            int take = Math.Min(destination.Length - count, _filled - _position);
-            _block.AsSpan(_position, take).CopyTo(destination[count..]);
-            _position += take;
-            count += take;
+            return 0;
         }
 
-        return count;
+        while (_blockReferencesLeft == 0)
+        {
+            if (_isAtEnd)
+            {
+                return 0;
+            }
+
+            ReadNext();
+        }
+
+        int read = _decoder.Decode(destination);
+        if (read <= 0 || read > _blockReferencesLeft)
+        {
+            throw Damage("its columns contradict each other");
+        }
+
+        _references += read;
+        _blockReferencesLeft -= read;
+        if (_blockReferencesLeft == 0 && !_decoder.IsUsedUp)
+        {
+            _damage = Damage("its columns contradict each other");
+        }
+
+        return read;
     }
 
+    /// <inheritdoc/>
     public void Dispose()
     {
         _decompressor.Dispose();
+        _content.Dispose();
         _input.Dispose();
     }
 
-    /// <summary>The total in the index, if the end of the file looks like one; the index itself is checked when it is reached.</summary>
-    private static long? ReadTotal(Stream file)
+    private void ReadFileHeader()
     {
-        Span<byte> word = stackalloc byte[8];
-        long? total = null;
-        if (file.Length > MvtLayout.MagicBytes + MvtLayout.HeaderBytes + 16)
+        Span<byte> header = _block.AsSpan(0, MvtFormat.FileHeaderBytes);
+        Take(header, "the file header");
+        if (!MvtFrames.IsWholeFileHeader(header, out int version))
         {
-            file.Position = file.Length - 8;
-            file.ReadExactly(word);
-            long back = BinaryPrimitives.ReadInt64LittleEndian(word);
-            long start = file.Length - 8 - back + MvtLayout.HeaderBytes;
-            if (back >= MvtLayout.HeaderBytes + 8 && back < file.Length - MvtLayout.MagicBytes - 8)
-            {
-                file.Position = start;
-                file.ReadExactly(word);
-                total = Math.Max(0, BinaryPrimitives.ReadInt64LittleEndian(word));
-            }
-
-            file.Position = 0;
+            throw Damage("the file header is wrong");
         }
 
-        return total;
+        if (version != MvtFormat.Version)
+        {
+            throw new TraceException(
+                $"{Path}: is of .mvt version {version}, and this program reads version {MvtFormat.Version}; use the program that wrote it");
+        }
     }
 
-    /// <summary>Reads the next block, or the index at the end; false at the end.</summary>
-    private bool TryReadSection()
+    /// <summary>Reads the next block, or the index and what follows it.</summary>
+    private void ReadNext()
     {
-        int got = _input.Fill(_header);
-        if (got < MvtLayout.HeaderBytes)
+        if (_damage is not null)
         {
-            throw Damaged("the file ends before its index, it was cut off");
+            throw _damage;
         }
 
-        uint kind = BinaryPrimitives.ReadUInt32LittleEndian(_header);
-        int items = BinaryPrimitives.ReadInt32LittleEndian(_header.AsSpan(4));
-        int rawBytes = BinaryPrimitives.ReadInt32LittleEndian(_header.AsSpan(8));
-        int storedBytes = BinaryPrimitives.ReadInt32LittleEndian(_header.AsSpan(12));
-        bool isIndex = kind == MvtLayout.IndexKind;
-        bool sensible = isIndex
-            ? items == _blocks && rawBytes == storedBytes && storedBytes == 8 + ((long)items * MvtLayout.IndexEntryBytes)
-            : kind == MvtLayout.BlockKind && items is > 0 and <= MvtLayout.BlockReferences
-              && rawBytes > MvtBlockCodec.LengthsBytes && rawBytes <= MvtBlockCodec.RawCapacity - 8
-              && storedBytes > 0 && storedBytes <= ZstdSharp.Compressor.GetCompressBound(rawBytes);
-        if (!sensible)
-        {
-            throw Damaged("a header makes no sense");
-        }
-
-        if (_stored.Length < storedBytes)
-        {
-            _stored = new byte[storedBytes];
-        }
-
-        Span<byte> stored = _stored.AsSpan(0, storedBytes);
-        if (_input.Fill(stored) < storedBytes)
-        {
-            throw Damaged("the file ends in the middle of a block, it was cut off");
-        }
-
-        if (MvtLayout.Checksum(_header.AsSpan(0, 16), stored) != BinaryPrimitives.ReadUInt64LittleEndian(_header.AsSpan(16)))
-        {
-            throw Damaged("a checksum is wrong");
-        }
-
-        if (isIndex)
-        {
-            CheckEnd(stored);
-            return false;
-        }
-
-        Decode(stored, items, rawBytes);
-        _offset += MvtLayout.HeaderBytes + storedBytes;
-        return true;
-    }
-
-    private void Decode(ReadOnlySpan<byte> stored, int items, int rawBytes)
-    {
-        bool good;
         try
         {
-            good = _decompressor.Unwrap(stored, _raw.AsSpan(0, rawBytes)) == rawBytes
-                   && _codec.TryDecode(_raw, rawBytes, _block.AsSpan(0, items));
+            _blockOffset = _offset;
+            Span<byte> magic = _block.AsSpan(0, MvtFrames.IndexHeaderBytes);
+            Take(magic, "a block");
+            if (magic.StartsWith(MvtFormat.IndexMagic))
+            {
+                ReadIndex(magic);
+                return;
+            }
+
+            ReadBlock();
         }
-        catch (ZstdSharp.ZstdException)
+        catch (TraceException damage)
         {
-            good = false;
+            _damage = damage;
+            throw;
+        }
+    }
+
+    private void ReadBlock()
+    {
+        Take(_block.AsSpan(MvtFrames.IndexHeaderBytes..MvtBlockHeader.Bytes), "a block");
+        if (!MvtBlockHeader.TryRead(_block, out MvtBlockHeader header))
+        {
+            throw Damage("a block's header is wrong");
         }
 
-        if (!good)
+        int hashed = MvtBlockHeader.Bytes + header.CompressedBytes;
+        Take(_block.AsSpan(MvtBlockHeader.Bytes..(hashed + MvtBlockHeader.HashBytes)), "a block");
+        if (BinaryPrimitives.ReadUInt64LittleEndian(_block.AsSpan(hashed)) != XxHash3.HashToUInt64(_block.AsSpan(0, hashed)))
         {
-            throw Damaged("a block does not decode");
+            throw Damage("a block does not match its checksum");
+        }
+
+        if (header.FirstReference != _references || (_blocks == 0 && !header.StartsChapter))
+        {
+            throw Damage("a block is missing or out of its place");
+        }
+
+        if (header.StartsChapter)
+        {
+            _decompressor.StartFrame();
+            _decoder.StartChapter();
+        }
+
+        if (!_decompressor.TryDecompress(_block.AsSpan(MvtBlockHeader.Bytes, header.CompressedBytes), _decoder.Raw, header.RawBytes)
+            || !_decoder.TryStart(header.RawBytes))
+        {
+            throw Damage("a block's columns are malformed");
         }
 
         _blocks++;
-        _decoded += items;
-        _position = 0;
-        _filled = items;
+        _blockReferencesLeft = header.References;
+        Span<byte> entry = stackalloc byte[MvtIndexEntry.Bytes];
+        MvtIndexEntry.Of(header, _blockOffset).Write(entry);
+        _blocksSeen.Append(entry);
     }
 
-    private void CheckEnd(ReadOnlySpan<byte> index)
+    /// <summary>
+    /// Compares the index with the blocks seen: it must be the one that their writer would have written, to the last bit. Only
+    /// a hash of it is kept, so a long trace takes no memory for it.
+    /// </summary>
+    private void ReadIndex(ReadOnlySpan<byte> header)
     {
-        if (BinaryPrimitives.ReadInt64LittleEndian(index) != _decoded)
+        Span<byte> expected = stackalloc byte[MvtFrames.IndexHeaderBytes];
+        MvtFrames.WriteIndexHeader(expected, _blocks);
+        if (!header.SequenceEqual(expected))
         {
-            throw Damaged("the index does not agree with the blocks");
+            throw Damage("the index is wrong");
         }
 
-        Span<byte> tail = stackalloc byte[9];
-        if (_input.Fill(tail) != 8 || BinaryPrimitives.ReadInt64LittleEndian(tail) != index.Length + MvtLayout.HeaderBytes)
+        var listed = new XxHash3();
+        Span<byte> bytes = stackalloc byte[MvtIndexEntry.Bytes];
+        for (long i = 0; i < _blocks; i++)
         {
-            throw Damaged("the end is not that of the index");
+            Take(bytes, "the index");
+            listed.Append(bytes);
         }
 
-        _ended = true;
-        if (_decoded == 0)
+        listed.Append(expected);
+        _blocksSeen.Append(expected);
+        ulong hash = listed.GetCurrentHashAsUInt64();
+        Take(bytes[..sizeof(ulong)], "the index");
+        if (hash != _blocksSeen.GetCurrentHashAsUInt64() || hash != BinaryPrimitives.ReadUInt64LittleEndian(bytes))
         {
-            throw new TraceException($"{Path}: holds no references; record or convert it again");
+            throw Damage("the index is wrong");
+        }
+
+        ReadTrailer(bytes[..MvtFormat.TrailerBytes]);
+        _isAtEnd = true;
+    }
+
+    private void ReadTrailer(Span<byte> trailer)
+    {
+        long indexOffset = _blockOffset;
+        _blockOffset = _offset;
+        Take(trailer, "the trailer");
+        if (!MvtFrames.TryReadTrailer(trailer, out long listedOffset, out long references)
+            || listedOffset != indexOffset || references != _references)
+        {
+            throw Damage("the trailer is wrong");
+        }
+
+        _blockOffset = _offset;
+        if (_content.ReadByte() >= 0)
+        {
+            throw Damage("something follows the trailer");
+        }
+
+        if (_references == 0)
+        {
+            throw new TraceException($"{Path}: holds no references: record or convert the trace again");
         }
     }
 
-    private TraceException Damaged(string what) => new(
-        $"{Path}: damaged at byte {_offset}: {what}; "
-        + (_decoded > 0 ? $"the first {_decoded} references are intact: --refs {_decoded} uses them" : "nothing before it is usable; fetch or record it again"));
+    private void Take(Span<byte> bytes, string part)
+    {
+        int read;
+        try
+        {
+            read = _content.ReadAtLeast(bytes, bytes.Length, throwOnEndOfStream: false);
+        }
+        catch (TraceException failure)
+        {
+            throw new TraceException($"{failure.Message}; {Remedy()}", failure);
+        }
+
+        _offset += read;
+        if (read < bytes.Length)
+        {
+            throw new TraceException($"{Path}: is cut short: it ends at offset {_offset}, within {part} or before one; {Remedy()}");
+        }
+    }
+
+    private TraceException Damage(string what)
+        => new($"{Path}: is damaged at offset {_blockOffset}: {what}; {Remedy()}");
+
+    private string Remedy()
+        => _references == 0
+            ? "no references before that are intact: record or convert the trace again"
+            : $"the first {_references} references are intact: --refs {_references} uses them";
 }

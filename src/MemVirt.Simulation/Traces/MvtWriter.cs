@@ -1,108 +1,168 @@
 using System.Buffers.Binary;
+using System.IO.Hashing;
+using MemVirt.Simulation.Traces.Mvt;
+using ZstdSharp;
+using ZstdSharp.Unsafe;
 
 namespace MemVirt.Simulation.Traces;
 
 /// <summary>
-/// Writes <c>.mvt</c> files, streaming, in bounded memory but for 16 bytes a block of 65,536 references. A file that was not
-/// completed reads as truncated.
+/// Writes a <c>.mvt</c> trace to any stream, also one that cannot seek, in fixed memory but for 32 bytes of index for every
+/// 65,536 references. A file on which <see cref="Complete"/> was not called is recognised as cut short.
 /// </summary>
 public sealed class MvtWriter : IDisposable
 {
-    /// <summary>The zstd level used where none is given: fast enough for recording.</summary>
-    public const int DefaultLevel = 6;
+    /// <summary>The zstd level for writing while a program runs: some 50 million references a second.</summary>
+    public const int FastLevel = 3;
 
-    /// <summary>The highest zstd level.</summary>
-    public const int MaxLevel = 22;
+    /// <summary>The zstd level for a file that is written once and kept.</summary>
+    public const int SmallLevel = 19;
+
+    private const int WindowLog2 = 22;
 
     private readonly Stream _output;
-    private readonly ZstdSharp.Compressor _compressor;
-    private readonly MvtBlockCodec _codec = new();
-    private readonly MemoryReference[] _block = new MemoryReference[MvtLayout.BlockReferences];
-    private readonly byte[] _raw = new byte[MvtBlockCodec.RawCapacity];
-    private readonly byte[] _stored;
-    private readonly List<(long Offset, long FirstReference)> _index = [];
-    private int _filled;
+    private readonly bool _leaveOpen;
+    private readonly Compressor _compressor;
+    private readonly MvtBlockEncoder _encoder = new();
+    private readonly byte[] _raw = new byte[MvtFormat.MaxRawBytes];
+    private readonly byte[] _block = new byte[MvtBlockHeader.Bytes + MvtFormat.MaxCompressedBytes + MvtBlockHeader.HashBytes];
+    private readonly List<MvtIndexEntry> _index = [];
     private long _offset;
+    private int _blocksInChapter;
+    private bool _isComplete;
 
-    /// <summary>A writer over a stream, which it does not dispose.</summary>
-    /// <param name="output">Where the file goes; it need not be seekable.</param>
-    /// <param name="level">The zstd level, from 1 to <see cref="MaxLevel"/>.</param>
-    /// <exception cref="ArgumentOutOfRangeException">The level is none.</exception>
-    public MvtWriter(Stream output, int level = DefaultLevel)
+    /// <summary>A writer that has written the file's header.</summary>
+    /// <param name="output">Where the trace goes.</param>
+    /// <param name="level">The zstd level, 1 to 19; <see cref="FastLevel"/> or <see cref="SmallLevel"/>.</param>
+    /// <param name="leaveOpen">Whether <see cref="Dispose"/> leaves <paramref name="output"/> open.</param>
+    public MvtWriter(Stream output, int level = FastLevel, bool leaveOpen = false)
     {
+        ArgumentNullException.ThrowIfNull(output);
         ArgumentOutOfRangeException.ThrowIfLessThan(level, 1);
-        ArgumentOutOfRangeException.ThrowIfGreaterThan(level, MaxLevel);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(level, SmallLevel);
         _output = output;
-        _compressor = new ZstdSharp.Compressor(level);
-        _stored = new byte[ZstdSharp.Compressor.GetCompressBound(_raw.Length)];
-        Emit(MvtLayout.Magic);
+        _leaveOpen = leaveOpen;
+        _compressor = new Compressor(level);
+        _compressor.SetParameter(ZSTD_cParameter.ZSTD_c_windowLog, WindowLog2);
+        MvtFrames.WriteFileHeader(_block);
+        Write(_block.AsSpan(0, MvtFormat.FileHeaderBytes));
     }
 
     /// <summary>References appended so far.</summary>
     public long References { get; private set; }
 
-    /// <summary>Appends references.</summary>
+    /// <summary>Bytes written so far; a block is written when it is full.</summary>
+    public long BytesWritten => _offset;
+
+    /// <summary>Appends references, of which each is valid in the sense of <see cref="MemoryReference.IsValid"/>.</summary>
+    /// <exception cref="IOException">The output cannot be written.</exception>
     public void Append(ReadOnlySpan<MemoryReference> references)
     {
-        while (references.Length > 0)
+        ObjectDisposedException.ThrowIf(_isComplete, this);
+        References += references.Length;
+        while (!references.IsEmpty)
         {
-            int count = Math.Min(references.Length, _block.Length - _filled);
-            references[..count].CopyTo(_block.AsSpan(_filled));
-            references = references[count..];
-            _filled += count;
-            References += count;
-            if (_filled == _block.Length)
+            references = references[_encoder.Append(references)..];
+            if (!references.IsEmpty)
             {
-                WriteBlock();
+                WriteBlock(isLast: false);
             }
         }
     }
 
-    /// <summary>Writes what is left and the index; nothing may be appended after it.</summary>
+    /// <summary>Writes what is still held, the index and the trailer, and flushes the output. Nothing can be appended after it.</summary>
+    /// <exception cref="IOException">The output cannot be written.</exception>
     public void Complete()
     {
-        if (_filled > 0)
+        if (_isComplete)
         {
-            WriteBlock();
+            return;
         }
 
-        byte[] index = new byte[8 + (_index.Count * MvtLayout.IndexEntryBytes)];
-        BinaryPrimitives.WriteInt64LittleEndian(index, References);
-        for (int i = 0; i < _index.Count; i++)
+        _encoder.EndPhrase();
+        if (_encoder.References > 0)
         {
-            Span<byte> entry = index.AsSpan(8 + (i * MvtLayout.IndexEntryBytes));
-            BinaryPrimitives.WriteInt64LittleEndian(entry, _index[i].Offset);
-            BinaryPrimitives.WriteInt64LittleEndian(entry[8..], _index[i].FirstReference);
+            WriteBlock(isLast: true);
         }
 
-        WriteSection(MvtLayout.IndexKind, _index.Count, index.Length, index);
-        Span<byte> tail = stackalloc byte[MvtLayout.HeaderBytes - 16];
-        BinaryPrimitives.WriteInt64LittleEndian(tail, index.Length + MvtLayout.HeaderBytes);
-        Emit(tail);
+        WriteIndex();
         _output.Flush();
+        _isComplete = true;
     }
 
-    /// <inheritdoc/>
-    public void Dispose() => _compressor.Dispose();
-
-    private void WriteBlock()
+    /// <summary>Releases the buffers; without <see cref="Complete"/> the file stays cut short.</summary>
+    public void Dispose()
     {
-        int rawBytes = _codec.Encode(_block.AsSpan(0, _filled), _raw);
-        int stored = _compressor.Wrap(_raw.AsSpan(0, rawBytes), _stored);
-        _index.Add((_offset, References - _filled));
-        WriteSection(MvtLayout.BlockKind, _filled, rawBytes, _stored.AsSpan(0, stored));
-        _filled = 0;
+        _isComplete = true;
+        _compressor.Dispose();
+        if (!_leaveOpen)
+        {
+            _output.Dispose();
+        }
     }
 
-    private void WriteSection(uint kind, int items, int rawBytes, ReadOnlySpan<byte> stored)
+    private void WriteBlock(bool isLast)
     {
-        Span<byte> header = stackalloc byte[MvtLayout.HeaderBytes];
-        MvtLayout.WriteHeader(header, kind, items, rawBytes, stored);
-        Emit(header);
-        Emit(stored);
+        bool startsChapter = _blocksInChapter++ == 0;
+        bool endsChapter = isLast || _blocksInChapter == MvtFormat.ChapterBlocks || _encoder.BookIsFull;
+        int references = _encoder.References;
+        int fetches = _encoder.CountOf(ReferenceKind.Fetch);
+        int loads = _encoder.CountOf(ReferenceKind.Load);
+        long first = _index.Count == 0 ? 0 : _index[^1].FirstReference + _index[^1].References;
+        int rawBytes = _encoder.Finish(_raw);
+        int compressedBytes = Compress(_raw.AsSpan(0, rawBytes), _block.AsSpan(MvtBlockHeader.Bytes), endsChapter);
+        var header = new MvtBlockHeader(startsChapter, first, references, fetches, loads, rawBytes, compressedBytes);
+        header.Write(_block);
+        int hashed = MvtBlockHeader.Bytes + compressedBytes;
+        BinaryPrimitives.WriteUInt64LittleEndian(_block.AsSpan(hashed), XxHash3.HashToUInt64(_block.AsSpan(0, hashed)));
+        _index.Add(MvtIndexEntry.Of(header, _offset));
+        Write(_block.AsSpan(0, hashed + MvtBlockHeader.HashBytes));
+        if (endsChapter)
+        {
+            _compressor.ResetStream();
+            _encoder.StartChapter();
+            _blocksInChapter = 0;
+        }
     }
 
-    private void Emit(ReadOnlySpan<byte> bytes)
+    /// <summary>Compresses a block whole: the frame goes on with the chapter's next block, or ends.</summary>
+    private int Compress(ReadOnlySpan<byte> raw, Span<byte> destination, bool endsFrame)
+    {
+        _compressor.WrapStream(raw, destination, out int consumed, out int written, endsFrame);
+        if (!endsFrame)
+        {
+            _compressor.FlushStream(destination[written..], out int flushed);
+            written += flushed;
+        }
+
+        return consumed == raw.Length
+            ? written
+            : throw new InvalidOperationException($"zstd took {consumed} of {raw.Length} bytes of a block");
+    }
+
+    private void WriteIndex()
+    {
+        long indexOffset = _offset;
+        var hash = new XxHash3();
+        Span<byte> header = stackalloc byte[MvtFrames.IndexHeaderBytes];
+        MvtFrames.WriteIndexHeader(header, _index.Count);
+        Write(header);
+        Span<byte> bytes = stackalloc byte[MvtIndexEntry.Bytes];
+        foreach (MvtIndexEntry entry in _index)
+        {
+            entry.Write(bytes);
+            hash.Append(bytes);
+            Write(bytes);
+        }
+
+        hash.Append(header);
+        BinaryPrimitives.WriteUInt64LittleEndian(bytes, hash.GetCurrentHashAsUInt64());
+        Write(bytes[..sizeof(ulong)]);
+        MvtFrames.WriteTrailer(bytes, indexOffset, References);
+        Write(bytes[..MvtFormat.TrailerBytes]);
+    }
+
+    private void Write(ReadOnlySpan<byte> bytes)
     {
         _output.Write(bytes);
         _offset += bytes.Length;

@@ -1,71 +1,104 @@
+using System.Runtime.InteropServices;
+using System.Runtime.Intrinsics;
+
 namespace MemVirt.Simulation.Traces;
 
-/// <summary>What a stream of references consists of. Memory grows with the pages touched only.</summary>
+/// <summary>
+/// What a trace consists of, counted as it goes by: some tenths of a nanosecond a reference, no allocation but for the
+/// footprint's growth.
+/// </summary>
 public sealed class TraceStatistics
 {
-    private readonly PageSet _pages = new();
-    private ulong _lastFetchPage = ulong.MaxValue;
-    private ulong _lastDataPage = ulong.MaxValue;
-    private ulong _dataPageBefore = ulong.MaxValue;
+    private const int KindShift = 48;
+    private const int SizeShift = 50;
+    private const int PageShift = 12;
+    private const ulong OffsetMask = (1UL << PageShift) - 1;
 
-    /// <summary>References in all.</summary>
+    private readonly PageSet _pages = new();
+
+    /// <summary>References counted.</summary>
     public long References { get; private set; }
 
-    /// <summary>Instruction fetches.</summary>
-    public long InstructionFetches { get; private set; }
+    /// <summary>Instruction fetches among them.</summary>
+    public long InstructionFetches => References - Loads - Stores;
 
-    /// <summary>Loads.</summary>
-    public long Loads => References - InstructionFetches - Stores;
+    /// <summary>Loads among them.</summary>
+    public long Loads { get; private set; }
 
-    /// <summary>Stores.</summary>
+    /// <summary>Stores among them.</summary>
     public long Stores { get; private set; }
 
     /// <summary>References whose first and last byte lie in different 4 KiB pages.</summary>
     public long Crossings { get; private set; }
 
-    /// <summary>4 KiB pages touched; both pages of a crossing count.</summary>
+    /// <summary>4 KiB pages that hold the first or the last byte of a reference.</summary>
     public long DistinctPages4k => _pages.Count;
 
-    /// <summary>Adds references.</summary>
+    /// <summary>Counts references.</summary>
     public void Add(ReadOnlySpan<MemoryReference> references)
     {
-        long fetches = 0;
-        long stores = 0;
-        foreach (MemoryReference reference in references)
+        ReadOnlySpan<ulong> words = MemoryMarshal.Cast<MemoryReference, ulong>(references);
+        References += words.Length;
+        int whole = 0;
+        if (Vector256.IsHardwareAccelerated)
         {
-            ulong page = reference.LinearAddress48 >> 12;
-            if (reference.Kind == ReferenceKind.Fetch)
-            {
-                fetches++;
-                if (page != _lastFetchPage)
-                {
-                    _lastFetchPage = page;
-                    _pages.Add(page);
-                }
-            }
-            else
-            {
-                stores += reference.Kind == ReferenceKind.Store ? 1 : 0;
-                if (page != _lastDataPage && page != _dataPageBefore)
-                {
-                    _pages.Add(page);
-                }
+            whole = words.Length & ~(Vector256<ulong>.Count - 1);
+            CountVectors(words[..whole]);
+        }
 
-                if (page != _lastDataPage)
-                {
-                    (_dataPageBefore, _lastDataPage) = (_lastDataPage, page);
-                }
-            }
+        CountScalar(words[whole..]);
+        _pages.AddPagesOf(words);
+    }
 
-            if (reference.CrossesPage)
+    /// <summary>Four references at a time, one a lane; equals <see cref="CountScalar"/>.</summary>
+    private void CountVectors(ReadOnlySpan<ulong> words)
+    {
+        Vector256<ulong> kinds = default;
+        Vector256<ulong> stores = default;
+        Vector256<ulong> crossings = default;
+        ref ulong start = ref MemoryMarshal.GetReference(words);
+        for (nuint i = 0; i < (nuint)words.Length; i += (nuint)Vector256<ulong>.Count)
+        {
+            Vector256<ulong> four = Vector256.LoadUnsafe(ref start, i);
+            Vector256<ulong> kind = (four >>> KindShift) & Vector256.Create(3UL);
+            kinds += kind;
+            stores += kind >>> 1;
+
+            // Comparison gives minus one a lane where it holds.
+            Vector256<ulong> end = (four & Vector256.Create(OffsetMask)) + (four >>> SizeShift);
+            Vector256<ulong> crosses = Vector256.GreaterThan(end.AsInt64(), Vector256.Create(1L << PageShift)).AsUInt64();
+            if (crosses != Vector256<ulong>.Zero)
             {
-                Crossings++;
-                _pages.Add((reference.LinearAddress48 + (ulong)reference.SizeBytes - 1) >> 12);
+                crossings -= crosses;
+                AddLastPages(words.Slice((int)i, Vector256<ulong>.Count));
             }
         }
 
-        References += references.Length;
-        InstructionFetches += fetches;
-        Stores += stores;
+        // A load counts 1 in kinds, a store 2.
+        long storeCount = (long)Vector256.Sum(stores);
+        Stores += storeCount;
+        Loads += (long)Vector256.Sum(kinds) - (2 * storeCount);
+        Crossings += (long)Vector256.Sum(crossings);
+    }
+
+    private void CountScalar(ReadOnlySpan<ulong> words)
+    {
+        foreach (ulong word in words)
+        {
+            var reference = MemoryReference.FromBits(word);
+            Loads += reference.Kind == ReferenceKind.Load ? 1 : 0;
+            Stores += reference.Kind == ReferenceKind.Store ? 1 : 0;
+            Crossings += reference.CrossesPage ? 1 : 0;
+        }
+
+        AddLastPages(words);
+    }
+
+    private void AddLastPages(ReadOnlySpan<ulong> words)
+    {
+        foreach (ulong word in words)
+        {
+            _pages.Add(((word + (word >> SizeShift) - 1) & MemoryReference.AddressMask) >> PageShift);
+        }
     }
 }
