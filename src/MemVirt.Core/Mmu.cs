@@ -24,6 +24,7 @@ public sealed class Mmu<TSource>
     private AccessRights _privilege;
     private PagingContext _context;
     private uint _contextNumber;
+    private bool _holdsPieces;
 
     /// <summary>An MMU over a source, in context (0, 0), supervisor mode.</summary>
     /// <param name="source">What answers when the TLB does not.</param>
@@ -93,11 +94,16 @@ public sealed class Mmu<TSource>
 
         if (walked.Status != TranslationStatus.Ok)
         {
+            // A page fault forgets what is cached of its address, so that it does not recur once the tables grant the access
+            // (Intel SDM Vol. 3A §4.10.4.1).
+            _source.Invalidate(
+                TlbInvalidation.OfAddress(_context.VirtualProcessor, _context.ProcessContext, gva), _contextNumber);
             _front.Drop(address >> (int)PageSize.Size4K);
             return walked;
         }
 
         Walks++;
+        _holdsPieces |= walked.IsPiece;
         _tlb.Insert(address, walked.Size, _contextNumber, walked.Payload);
         return FillFront(address, walked);
     }
@@ -126,6 +132,13 @@ public sealed class Mmu<TSource>
         switch (invalidation.Scope)
         {
             case InvalidationScope.Address:
+                if (_holdsPieces)
+                {
+                    // The address's page may stand in pieces that only a pass over the TLB would find: forget the context.
+                    _contexts.Forget(virtualProcessor, invalidation.ProcessContext);
+                    break;
+                }
+
                 ulong address = invalidation.Address.Value & AddressBits.Mask48;
                 _tlb.Drop(address, number);
                 _front.DropPagesOf(address);

@@ -55,8 +55,14 @@ public sealed class GuestMemory : IDisposable
     }
 
     /// <summary>Backs the page of a guest-physical address with the next host page and returns that page's address.</summary>
+    /// <exception cref="InvalidOperationException">The address lies past the memory's limit, or the host's frames are used up.</exception>
     public ulong Back(ulong gpa)
     {
+        if (gpa >= _content.LimitBytes)
+        {
+            Throw.OutOfPhysicalMemory(gpa, _content.LimitBytes);
+        }
+
         ulong page = gpa >> _backingShift;
         ulong hostPage = _hostFrames.Allocate(BackingSize);
         _backing[page] = hostPage | 1;

@@ -20,9 +20,6 @@ internal struct GuestWalkPath
     /// <summary>The last entry's guest-physical address.</summary>
     internal ulong EntryAddress;
 
-    /// <summary>The rights of the entries above the last one.</summary>
-    internal AccessRights RightsAbove;
-
     /// <summary>The rights of all entries.</summary>
     internal AccessRights Rights;
 
@@ -47,7 +44,6 @@ internal struct GuestWalkPath
                 return path;
             }
 
-            path.RightsAbove = path.Rights;
             path.Rights &= TFormat.Rights(path.Entry);
             if (TFormat.IsLeaf(path.Entry, level))
             {

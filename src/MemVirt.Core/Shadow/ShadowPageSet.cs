@@ -1,5 +1,7 @@
 using System.Runtime.InteropServices;
+using MemVirt.Core.Access;
 using MemVirt.Core.Addresses;
+using MemVirt.Core.Formats;
 using MemVirt.Core.Memory;
 
 namespace MemVirt.Core.Shadow;
@@ -63,6 +65,27 @@ internal sealed class ShadowPageSet(SparseMemory host, FrameAllocator hostFrames
             }
 
             next = ref _links[next].Next;
+        }
+    }
+
+    /// <summary>Takes the write right from every leaf that maps the frame at a host-physical address. Cost: one pass over all tables.</summary>
+    internal void WithholdWrite(ulong frame)
+    {
+        foreach (int index in _byRole.Values)
+        {
+            int level = _pages[index].Role.Level;
+            for (ulong slot = 0; level < 3 && slot < TableGeometry.EntriesPerTable; slot++)
+            {
+                ulong entryAddress = _pages[index].Table + (slot * 8);
+                ulong entry = host.Read(entryAddress);
+                if (X64FourLevel.IsPresent(entry) && X64FourLevel.IsLeaf(entry, level)
+                    && TableGeometry.PageAddress(entry, level) == TableGeometry.PageAddress(frame, level))
+                {
+                    AccessRights rights = X64FourLevel.Rights(entry) & ~AccessRights.Write;
+                    bool dirty = (entry & X64FourLevel.DirtyBit) != 0;
+                    host.Write(entryAddress, X64FourLevel.LeafEntry(TableGeometry.PageAddress(entry, level), level, rights, dirty));
+                }
+            }
         }
     }
 

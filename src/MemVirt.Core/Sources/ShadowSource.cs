@@ -37,20 +37,39 @@ public struct ShadowSource<TReader>(ShadowPager pager, TReader reader, PagingStr
                             && TryResolve(address, needed, ref translation, ref flushed);
             if (!resolved)
             {
+                if (pager.SplitsPages && translation.Status == TranslationStatus.Ok)
+                {
+                    // The shadow tables do not say which of their leaves are pieces of one guest page.
+                    translation = translation.AsPiece();
+                }
+
                 return flushed ? translation.AfterFlush() : translation;
             }
         }
     }
 
     /// <inheritdoc/>
-    public void Invalidate(in TlbInvalidation invalidation, uint context) => _hardware.Invalidate(in invalidation, context);
+    public void Invalidate(in TlbInvalidation invalidation, uint context)
+    {
+        if (invalidation.Scope == InvalidationScope.Address)
+        {
+            pager.SynchroniseAddress(invalidation.Address.Value);
+        }
+        else
+        {
+            pager.Synchronise();
+        }
+
+        _hardware.Invalidate(in invalidation, context);
+    }
 
     /// <summary>Lets the pager fill the shadow tables in; false where the fault is not the shadow's, with what it is instead.</summary>
     private readonly bool TryResolve(ulong address, AccessRights needed, ref Translation fault, ref bool flushed)
     {
         bool notPresent = fault.Status == TranslationStatus.GuestNotPresent;
-        if (!notPresent && !pager.MayResolve(address, needed))
+        if (!pager.MayResolve(address, needed, out bool present))
         {
+            fault = Translation.Fault(present ? TranslationStatus.GuestProtection : TranslationStatus.GuestNotPresent);
             return false;
         }
 
@@ -64,6 +83,8 @@ public struct ShadowSource<TReader>(ShadowPager pager, TReader reader, PagingStr
                 return false;
         }
 
+        // What the caches hold of the address led to the fault.
+        caches?.Drop(address, Context);
         if (outcome.FlushAll)
         {
             flushed = true;

@@ -8,7 +8,8 @@ namespace MemVirt.Core.Sources;
 /// <summary>
 /// A translation or a fault, two words that travel in registers. First word: bits 51:12 the host page's address, bits 3:0 the
 /// rights, bit 4 store-ok, bits 6:5 the leaf level of the effective size, bit 7 whether a fault met a guest table, bits 10:8 the
-/// status, bit 11 whether everything cached before must be flushed. Second word: the guest-physical address of the page, or of the access that faulted.
+/// status, bit 11 whether everything cached before must be flushed, bit 52 whether
+/// the guest's page is larger than the effective one. Second word: the guest-physical address of the page, or of the access that faulted.
 /// </summary>
 public readonly struct Translation
 {
@@ -17,6 +18,7 @@ public readonly struct Translation
     private const int TableAccessBit = 1 << 7;
     private const int StatusShift = 8;
     private const int FlushBit = 1 << 11;
+    private const ulong PieceBit = 1UL << 52;
     private readonly ulong _word;
 
     private Translation(ulong word, ulong gpa)
@@ -49,10 +51,16 @@ public readonly struct Translation
     /// <summary>Whether the source has removed tables on the way, so that what is cached must be flushed before this is.</summary>
     public bool AsksForFlush => (_word & FlushBit) != 0;
 
+    /// <summary>
+    /// Whether the guest's page is larger than <see cref="Size"/>: other pieces of it may be cached, and an invalidation of any
+    /// address of the page covers them all (Intel SDM Vol. 3A §4.10.4.1).
+    /// </summary>
+    public bool IsPiece => (_word & PieceBit) != 0;
+
     /// <summary>A completed translation.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Translation Completed(ulong hostPage, ulong guestPage, int leafLevel, AccessRights rights, bool storeOk)
-        => new(hostPage | (ulong)rights | (storeOk ? StoreOkBit : 0UL) | ((ulong)leafLevel << LevelShift), guestPage);
+    public static Translation Completed(ulong hostPage, ulong guestPage, int leafLevel, AccessRights rights, bool storeOk, bool isPiece = false)
+        => new((isPiece ? PieceBit : 0) | hostPage | (ulong)rights | (storeOk ? StoreOkBit : 0UL) | ((ulong)leafLevel << LevelShift), guestPage);
 
     /// <summary>A fault at a guest-physical address; 0 where the fault is the guest's own.</summary>
     public static Translation Fault(TranslationStatus status, ulong gpa = 0, bool isTableAccess = false)
@@ -66,6 +74,9 @@ public readonly struct Translation
 
     /// <summary>The same translation for a 4 KiB piece of the page; the size stays the mapping's.</summary>
     internal Translation AtPiece(ulong hostPiece) => new((_word & ~AddressBits.Frame) | hostPiece, GuestPhysical);
+
+    /// <summary>The same translation of a page that the guest maps as part of a larger one.</summary>
+    internal Translation AsPiece() => new(_word | PieceBit, GuestPhysical);
 
     /// <summary>The same outcome, asking for a flush.</summary>
     internal Translation AfterFlush() => new(_word | FlushBit, GuestPhysical);

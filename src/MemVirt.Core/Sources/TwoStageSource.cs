@@ -63,7 +63,8 @@ public struct TwoStageSource<TFormat, TStage, TReader>(
         ulong pageMask = ~((1UL << TableGeometry.ShiftOf(leafLevel)) - 1);
         AccessRights rights = walk.Rights & (stageRights | AccessRights.User);
         return Translation.Completed(
-            hpa & pageMask, gpa & pageMask, leafLevel, rights, dirty && (rights & AccessRights.Write) != 0);
+            hpa & pageMask, gpa & pageMask, leafLevel, rights, dirty && _stage.LeafDirty && (rights & AccessRights.Write) != 0,
+            isPiece: leafLevel < walk.Level);
     }
 
     /// <inheritdoc/>

@@ -13,7 +13,10 @@ public interface ISecondStage : ITableLocator
     /// <summary>The guest-physical address whose translation failed last.</summary>
     ulong FaultAddress { get; }
 
-    /// <summary>Translates a guest-physical address; false where it faults.</summary>
+    /// <summary>Whether the dirty bit of the leaf last used is set, or none is kept: a store to its page changes no entry.</summary>
+    bool LeafDirty { get; }
+
+    /// <summary>Translates a guest-physical address and, for a write, sets the leaf's dirty bit; false where it faults.</summary>
     /// <param name="gpa">The address.</param>
     /// <param name="needed">The rights the access needs.</param>
     /// <param name="hpa">The host-physical address.</param>

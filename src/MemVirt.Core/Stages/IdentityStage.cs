@@ -14,6 +14,9 @@ public readonly struct IdentityStage : ISecondStage
     public ulong FaultAddress => 0;
 
     /// <inheritdoc/>
+    public bool LeafDirty => true;
+
+    /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public bool TryLocate(ulong tableAddress, out ulong hostTable)
     {

@@ -27,32 +27,64 @@ public struct NestedStage<TFormat, TReader>(
     public ulong FaultAddress { get; private set; }
 
     /// <inheritdoc/>
+    public bool LeafDirty { get; private set; }
+
+    /// <inheritdoc/>
+    /// <remarks>
+    /// Where the second stage keeps dirty bits, the read of a guest's table entry counts as a write (Intel SDM Vol. 3C §28.3.5,
+    /// AMD APM Vol. 2 §15.25.5): the walk may have to set the entry's accessed bit.
+    /// </remarks>
     public bool TryLocate(ulong tableAddress, out ulong hostTable)
-        => TryTranslate(tableAddress, AccessRights.Read, out hostTable, out _, out _);
+        => TryTranslate(
+            tableAddress,
+            TFormat.DirtyBit != 0 ? AccessRights.Read | AccessRights.Write : AccessRights.Read,
+            out hostTable,
+            out _,
+            out _);
 
     /// <inheritdoc/>
     public bool TryTranslate(ulong gpa, AccessRights needed, out ulong hpa, out int leafLevel, out AccessRights rights)
     {
-        if (nestedTlb is not null && nestedTlb.TryFind(gpa, context, out hpa, out leafLevel, out rights))
+        // Every access of a guest is a user access to the second stage (AMD APM Vol. 2 §15.25.5); EPT grants that always.
+        needed |= AccessRights.User;
+        bool isStore = (needed & AccessRights.Write) != 0;
+        if (nestedTlb is not null && nestedTlb.TryFind(gpa, context, out hpa, out leafLevel, out rights, out bool dirty)
+            && (needed & ~rights) == 0 && (dirty || !isStore))
         {
-            return Check(gpa, needed, rights);
+            LeafDirty = dirty;
+            return true;
+        }
+
+        if (gpa > AddressBits.Mask48)
+        {
+            (hpa, leafLevel, rights) = (0, 0, AccessRights.None);
+            return Fail(gpa, TranslationStatus.SecondStageNotPresent);
         }
 
         WalkResult walk = RadixWalk<TFormat, HostTables, TReader>.Walk(
             ref _tables, ref _reader, TableKind.SecondStage, caches, context, root, gpa);
         leafLevel = walk.Level;
         rights = walk.Rights;
+        hpa = TableGeometry.PageAddress(walk.Entry, leafLevel) | (gpa & ((1UL << TableGeometry.ShiftOf(leafLevel)) - 1));
         if (walk.Status != WalkStatus.Leaf)
         {
-            hpa = 0;
-            FaultAddress = gpa;
-            FaultStatus = TranslationStatus.SecondStageNotPresent;
-            return false;
+            return Fail(gpa, TranslationStatus.SecondStageNotPresent);
         }
 
-        hpa = TableGeometry.PageAddress(walk.Entry, leafLevel) | (gpa & ((1UL << TableGeometry.ShiftOf(leafLevel)) - 1));
-        nestedTlb?.Fill(gpa, context, hpa, leafLevel, rights);
-        return Check(gpa, needed, rights);
+        if ((needed & ~rights) != 0)
+        {
+            return Fail(gpa, TranslationStatus.SecondStageProtection);
+        }
+
+        LeafDirty = (walk.Entry & TFormat.DirtyBit) == TFormat.DirtyBit;
+        if (isStore && !LeafDirty)
+        {
+            _reader.SetBits(walk.EntryAddress, TFormat.DirtyBit);
+            LeafDirty = true;
+        }
+
+        nestedTlb?.Fill(gpa, context, hpa, leafLevel, rights, LeafDirty);
+        return true;
     }
 
     /// <inheritdoc/>
@@ -62,16 +94,13 @@ public struct NestedStage<TFormat, TReader>(
         caches?.Clear();
     }
 
-    private bool Check(ulong gpa, AccessRights needed, AccessRights rights)
+    /// <summary>A fault forgets what is cached of its address, so that it does not recur once the tables are mended (SDM §28.4.3.1).</summary>
+    private bool Fail(ulong gpa, TranslationStatus status)
     {
-        // A guest's rights say nothing of user mode in the second stage.
-        if ((needed & ~rights & ~AccessRights.User) == 0)
-        {
-            return true;
-        }
-
+        nestedTlb?.Drop(gpa, context);
+        caches?.Drop(gpa, context);
         FaultAddress = gpa;
-        FaultStatus = TranslationStatus.SecondStageProtection;
+        FaultStatus = status;
         return false;
     }
 }

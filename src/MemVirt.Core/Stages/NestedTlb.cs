@@ -8,6 +8,7 @@ namespace MemVirt.Core.Stages;
 public sealed class NestedTlb(TagArray entries, PageSize pageSize)
 {
     private const int LevelShift = 5;
+    private const ulong DirtyBit = 1UL << 4;
 
     /// <summary>Hits so far.</summary>
     public long Hits { get; private set; }
@@ -16,13 +17,13 @@ public sealed class NestedTlb(TagArray entries, PageSize pageSize)
     public void ResetHits() => Hits = 0;
 
     /// <summary>Looks a guest-physical address up.</summary>
-    public bool TryFind(ulong gpa, uint context, out ulong hpa, out int leafLevel, out AccessRights rights)
+    public bool TryFind(ulong gpa, uint context, out ulong hpa, out int leafLevel, out AccessRights rights, out bool dirty)
     {
         ulong number = gpa >> pageSize.SizeLog2();
         int index = entries.Find(TlbTag.Create(number, PageSize.Size4K, context), number);
         if (index < 0)
         {
-            (hpa, leafLevel, rights) = (0, 0, AccessRights.None);
+            (hpa, leafLevel, rights, dirty) = (0, 0, AccessRights.None, false);
             return false;
         }
 
@@ -30,17 +31,25 @@ public sealed class NestedTlb(TagArray entries, PageSize pageSize)
         ulong payload = entries.Payload(index);
         hpa = (payload & AddressBits.Frame) | (gpa & (pageSize.SizeBytes() - 1));
         leafLevel = (int)(payload >> LevelShift) & 3;
+        dirty = (payload & DirtyBit) != 0;
         rights = (AccessRights)(payload & (ulong)AccessRights.All);
         return true;
     }
 
-    /// <summary>Enters a translation.</summary>
-    public void Fill(ulong gpa, uint context, ulong hpa, int leafLevel, AccessRights rights)
+    /// <summary>Enters a translation; one of a page smaller than the entries' has no place here and is left out.</summary>
+    public void Fill(ulong gpa, uint context, ulong hpa, int leafLevel, AccessRights rights, bool dirty)
     {
+        if (PageSizeExtensions.AtLevel(leafLevel) < pageSize)
+        {
+            return;
+        }
+
         ulong number = gpa >> pageSize.SizeLog2();
         ulong page = hpa & ~(pageSize.SizeBytes() - 1);
         entries.Insert(
-            TlbTag.Create(number, PageSize.Size4K, context), number, page | (ulong)rights | ((ulong)leafLevel << LevelShift));
+            TlbTag.Create(number, PageSize.Size4K, context),
+            number,
+            page | (ulong)rights | (dirty ? DirtyBit : 0) | ((ulong)leafLevel << LevelShift));
     }
 
     /// <summary>Drops the entry of a guest-physical address.</summary>

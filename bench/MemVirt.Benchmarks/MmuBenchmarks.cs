@@ -1,0 +1,84 @@
+using BenchmarkDotNet.Attributes;
+using MemVirt.Core;
+using MemVirt.Core.Access;
+using MemVirt.Core.Addresses;
+using MemVirt.Core.Formats;
+using MemVirt.Core.Memory;
+using MemVirt.Core.Sources;
+using MemVirt.Core.Stages;
+using MemVirt.Core.Walking;
+
+namespace MemVirt.Benchmarks;
+
+/// <summary>A hit of the front over 64 pages: independent ones, and each address made from the last answer.</summary>
+[MemoryDiagnoser]
+public class MmuBenchmarks : IDisposable
+{
+    private const int Operations = 4096;
+    private const ulong Start = 0x7F12_4000_0000;
+    private readonly SparseMemory _memory = new();
+    private readonly Dictionary<ulong, ulong> _dictionary = [];
+    private readonly GuestVirtualAddress[] _addresses = new GuestVirtualAddress[Operations];
+    private Mmu<TwoStageSource<X64FourLevel, IdentityStage, HostTableReader>> _mmu = null!;
+
+    [GlobalSetup]
+    public void Setup()
+    {
+        ulong root = new Tables(_memory, new FrameAllocator(0x1000, 1 << 30), 0).Map<X64FourLevel>((Start, 1UL << 30, 64));
+        _mmu = MmuFactory.Native(_memory, root);
+        for (int i = 0; i < Operations; i++)
+        {
+            ulong address = Start + (((ulong)i * 0x9E37 % 64) << 12) + ((ulong)i * 8 & 0xFFF);
+            _addresses[i] = GuestVirtualAddress.Create(address);
+            _dictionary[address >> 12] = (1UL << 30) + ((address - Start) & ~0xFFFUL);
+        }
+
+        Throughput();
+    }
+
+    [Benchmark(Baseline = true, OperationsPerInvoke = Operations)]
+    public ulong Dictionary()
+    {
+        ulong sum = 0;
+        foreach (GuestVirtualAddress gva in _addresses)
+        {
+            sum += _dictionary[gva.Value >> 12] | (gva.Value & 0xFFF);
+        }
+
+        return sum;
+    }
+
+    [Benchmark(OperationsPerInvoke = Operations)]
+    public ulong Throughput()
+    {
+        ulong sum = 0;
+        foreach (GuestVirtualAddress gva in _addresses)
+        {
+            _mmu.Translate(gva, MemoryAccess.Read, out HostPhysicalAddress hpa);
+            sum += hpa.Value;
+        }
+
+        return sum;
+    }
+
+    [Benchmark(OperationsPerInvoke = Operations)]
+    public ulong DependentChain()
+    {
+        ulong last = 0;
+        for (int i = 0; i < Operations; i++)
+        {
+            var gva = GuestVirtualAddress.SignExtend(Start + ((last + 0x1008) & 0x3_FFF8));
+            _mmu.Translate(gva, MemoryAccess.Read, out HostPhysicalAddress hpa);
+            last = hpa.Value;
+        }
+
+        return last;
+    }
+
+    [GlobalCleanup]
+    public void Dispose()
+    {
+        _memory.Dispose();
+        GC.SuppressFinalize(this);
+    }
+}

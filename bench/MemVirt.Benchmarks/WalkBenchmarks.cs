@@ -1,0 +1,73 @@
+using BenchmarkDotNet.Attributes;
+using MemVirt.Core.Access;
+using MemVirt.Core.Addresses;
+using MemVirt.Core.Formats;
+using MemVirt.Core.Memory;
+using MemVirt.Core.Sources;
+using MemVirt.Core.Stages;
+using MemVirt.Core.Tlb;
+using MemVirt.Core.Walking;
+
+namespace MemVirt.Benchmarks;
+
+/// <summary>One translation by a source over 64 pages: 4 reads native, 24 under EPT, and what caches leave of the 24.</summary>
+[MemoryDiagnoser]
+public class WalkBenchmarks : IDisposable
+{
+    private const int Pages = 64;
+    private const ulong Start = 0x7F12_4000_0000;
+    private const ulong Offset = 2UL << 30;
+    private readonly SparseMemory _memory = new();
+    private TwoStageSource<X64FourLevel, IdentityStage, HostTableReader> _native;
+    private TwoStageSource<X64FourLevel, NestedStage<EptFormat, HostTableReader>, HostTableReader> _ept;
+    private TwoStageSource<X64FourLevel, NestedStage<EptFormat, HostTableReader>, HostTableReader> _eptCached;
+
+    [GlobalSetup]
+    public void Setup()
+    {
+        var reader = new HostTableReader(_memory);
+        ulong nativeRoot = new Tables(_memory, new FrameAllocator(0x1000, 1 << 20), 0).Map<X64FourLevel>((Start, 1UL << 30, Pages));
+        ulong guestRoot = new Tables(_memory, new FrameAllocator(1 << 20, 1 << 30), Offset).Map<X64FourLevel>((Start, 1UL << 30, Pages));
+        ulong eptRoot = new Tables(_memory, new FrameAllocator(1 << 20, 1 << 30), 0)
+            .Map<EptFormat>((1 << 20, Offset + (1 << 20), 16), (1UL << 30, Offset + (1UL << 30), Pages));
+        _native = new(default, reader) { Root = nativeRoot };
+        _ept = new(new NestedStage<EptFormat, HostTableReader>(reader, eptRoot, 1), reader) { Root = guestRoot };
+        var nestedTlb = new NestedTlb(new TagArray(new SetGeometry(128, 4)), PageSize.Size4K);
+        var caches = new PagingStructureCaches(CachedTable.HostPhysical, Array(2), Array(4), Array(32));
+        _eptCached = new(new NestedStage<EptFormat, HostTableReader>(reader, eptRoot, 1, nestedTlb), reader, TableKind.Guest, caches)
+        {
+            Root = guestRoot,
+            Context = 1,
+        };
+    }
+
+    [Benchmark(Baseline = true, OperationsPerInvoke = Pages)]
+    public ulong Native() => Sum(ref _native);
+
+    [Benchmark(OperationsPerInvoke = Pages)]
+    public ulong Ept() => Sum(ref _ept);
+
+    [Benchmark(OperationsPerInvoke = Pages)]
+    public ulong EptWithCaches() => Sum(ref _eptCached);
+
+    [GlobalCleanup]
+    public void Dispose()
+    {
+        _memory.Dispose();
+        GC.SuppressFinalize(this);
+    }
+
+    private static TagArray Array(int entries) => new(new SetGeometry(entries, Math.Min(entries, 4)));
+
+    private static ulong Sum<TSource>(ref TSource source)
+        where TSource : struct, ITranslationSource
+    {
+        ulong sum = 0;
+        for (ulong page = 0; page < Pages; page++)
+        {
+            sum += source.Translate((Start + (page << 12)) & 0xFFFF_FFFF_FFFF, AccessRights.Read).HostPage;
+        }
+
+        return sum;
+    }
+}
