@@ -12,6 +12,8 @@ public sealed class CompareOutputTests
         string text = Compare([result], "--machine", "skylake").Output;
         Assert.DoesNotContain('\u001b', text);
         Assert.All(text.Split('\n').Where(line => !line.Contains("references,", StringComparison.Ordinal)), line => Assert.InRange(line.Length, 0, 80));
+        Assert.All(text.Split('\n'), line => Assert.Equal(line.TrimEnd(), line));
+        Assert.All(text.Split('\n'), line => Assert.DoesNotMatch("^%", line));
         Assert.Contains("987,654,321", text, StringComparison.Ordinal);
         Assert.Contains("12,346 M", text, StringComparison.Ordinal);
     }

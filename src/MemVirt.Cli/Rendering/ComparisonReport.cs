@@ -7,20 +7,39 @@ namespace MemVirt.Cli.Rendering;
 /// <summary>A comparison for people: what was compared, the table, the verdict.</summary>
 internal static class ComparisonReport
 {
+    private const int NarrowestColumns = 40;
+    private const int WidestColumns = 100;
+
     public static void Write(IReadOnlyList<ComparisonResult> results, ComparisonOptions options, CommandContext context)
     {
-        IAnsiConsole console = SpectreTerminal.Create(context.Output, context.OutputIsTerminal, Math.Clamp(context.Width, 40, 100));
+        int width = Math.Clamp(context.Width, NarrowestColumns, WidestColumns);
         for (int i = 0; i < results.Count; i++)
         {
             WriteHeader(results[i], options, context.Output);
-            console.Write(Table(results[i], options.Machines[i].WalkCaches is not null));
-            foreach (string sentence in Verdict.Of(results[i]))
+            WriteTable(Table(results[i], options.Machines[i].WalkCaches is not null), width, context);
+            foreach (string line in Verdict.Of(results[i]).SelectMany(sentence => WordWrap.Lines(sentence, width)))
             {
-                console.Write(new Text(sentence));
-                console.WriteLine();
+                context.Output.WriteLine(line);
             }
 
-            console.WriteLine();
+            context.Output.WriteLine();
+        }
+    }
+
+    private static void WriteTable(Table table, int width, CommandContext context)
+    {
+        if (context.OutputIsTerminal)
+        {
+            SpectreTerminal.Create(context.Output, isTerminal: true, width).Write(table);
+            return;
+        }
+
+        // In a file the padding at the ends of lines is only noise.
+        using var text = new StringWriter();
+        SpectreTerminal.Create(text, isTerminal: false, width).Write(table);
+        foreach (string line in text.ToString().TrimEnd().Split('\n'))
+        {
+            context.Output.WriteLine(line.TrimEnd());
         }
     }
 
