@@ -85,12 +85,7 @@ internal sealed class TagArrayModel
 
     internal void Clear()
     {
-        // An array that is empty is left as it is, use bits included.
-        if (Count == 0)
-        {
-            return;
-        }
-
+        // Like any removal, it leaves the use bits as they are.
         for (int set = 0; set < _sets.Length; set++)
         {
             Array.Clear(_sets[set]);
