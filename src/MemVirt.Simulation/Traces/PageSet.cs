@@ -6,7 +6,8 @@ namespace MemVirt.Simulation.Traces;
 /// </summary>
 public sealed class PageSet
 {
-    private const int RecentPages = 4096;
+    private const int RecentPages = 1024;
+    private const int PageShift = 12;
     private const int FirstWordsLog2 = 10;
     private const ulong HashFactor = 0x9E3779B97F4A7C15;
     private const ulong NoKey = ulong.MaxValue;
@@ -33,6 +34,21 @@ public sealed class PageSet
         if (_recent[page & (RecentPages - 1)] != page)
         {
             AddSlow(page);
+        }
+    }
+
+    /// <summary>Adds the pages of addresses, whose bits above 47 don't matter; fast where they are mostly recent ones.</summary>
+    public void AddPagesOf(ReadOnlySpan<ulong> addresses)
+    {
+        // A span of constant length: neither it nor its bounds are looked up again for each address.
+        ReadOnlySpan<ulong> recent = _recent.AsSpan(0, RecentPages);
+        foreach (ulong address in addresses)
+        {
+            ulong page = (address & MemoryReference.AddressMask) >> PageShift;
+            if (recent[(int)page & (RecentPages - 1)] != page)
+            {
+                AddSlow(page);
+            }
         }
     }
 

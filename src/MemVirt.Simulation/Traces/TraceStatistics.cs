@@ -47,10 +47,7 @@ public sealed class TraceStatistics
         }
 
         CountScalar(words[whole..]);
-        foreach (ulong word in words)
-        {
-            _pages.Add(PageOf(word));
-        }
+        _pages.AddPagesOf(words);
     }
 
     /// <summary>Four references at a time, one a lane; equals <see cref="CountScalar"/>.</summary>
@@ -101,10 +98,7 @@ public sealed class TraceStatistics
     {
         foreach (ulong word in words)
         {
-            _pages.Add(PageOf(word + (word >> SizeShift) - 1));
+            _pages.Add(((word + (word >> SizeShift) - 1) & MemoryReference.AddressMask) >> PageShift);
         }
     }
-
-    /// <summary>The number of the page in which an address of 48 bits lies, whatever stands above it.</summary>
-    private static ulong PageOf(ulong word) => (word & MemoryReference.AddressMask) >> PageShift;
 }
