@@ -140,9 +140,9 @@ internal sealed class LackeyReader : ITraceReader
                 return true;
             }
 
-            if (_end == BufferBytes && !SkipLongLine())
+            if (_end == BufferBytes)
             {
-                return false;
+                return SkipLongLine();
             }
         }
 
