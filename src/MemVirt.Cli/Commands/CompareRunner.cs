@@ -57,7 +57,7 @@ internal static class CompareRunner
             BuiltInTrace trace = traces[i];
             if (request.JsonPath != "-")
             {
-                context.Output.WriteLine($"{trace.Name}: {trace.Program}. {trace.Shows}");
+                context.Output.WriteLine($"{trace.Name}: {trace.Shows} ({trace.Program})");
             }
 
             CompareOne(() => [trace.Open()], $"{i + 1}/{traces.Count} {trace.Name}", request, context, results);
