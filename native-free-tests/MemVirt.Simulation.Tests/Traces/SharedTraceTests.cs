@@ -25,7 +25,7 @@ public sealed class SharedTraceTests(ITestOutputHelper output)
             statistics.Add(buffer.AsSpan(0, reader.Read(buffer.AsSpan(0, wanted))));
         }
 
-        Assert.Equal(1_444_089, statistics.Fetches);
+        Assert.Equal(1_444_089, statistics.InstructionFetches);
         Assert.Equal(323_592, statistics.Loads);
         Assert.Equal(232_319, statistics.Stores);
         Assert.Equal(863, statistics.Crossings);

@@ -25,7 +25,7 @@ public sealed class TraceStatisticsTests
             }
 
             return statistics.References == count
-                && statistics.Fetches == references.Count(r => r.Kind == ReferenceKind.Fetch)
+                && statistics.InstructionFetches == references.Count(r => r.Kind == ReferenceKind.Fetch)
                 && statistics.Loads == references.Count(r => r.Kind == ReferenceKind.Load)
                 && statistics.Stores == references.Count(r => r.Kind == ReferenceKind.Store)
                 && statistics.Crossings == references.Count(r => r.CrossesPage)
