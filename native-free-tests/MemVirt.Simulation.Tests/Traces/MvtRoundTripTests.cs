@@ -72,7 +72,7 @@ public sealed class MvtRoundTripTests
         MvtInfo? info = MvtInfo.TryRead(new MemoryStream(file));
         Assert.NotNull(info);
         Assert.Equal(references.Length, info.References);
-        Assert.Equal(references.Count(r => r.Kind == ReferenceKind.Fetch), info.InstructionFetches);
+        Assert.Equal(references.Count(r => r.Kind == ReferenceKind.Fetch), info.Fetches);
         Assert.Equal(references.Count(r => r.Kind == ReferenceKind.Load), info.Loads);
         Assert.Equal(references.Count(r => r.Kind == ReferenceKind.Store), info.Stores);
         Assert.Equal(file.Length, info.FileBytes);
