@@ -5,7 +5,8 @@ namespace MemVirt.Core.Memory;
 
 /// <summary>
 /// A word for each frame number, in two levels: leaves of 4,096 words exist only where one was set, elsewhere the default is
-/// read. Costs eight bytes a frame within 16 MiB of one in use, and eight bytes for each 16 MiB below the highest.
+/// read. Costs eight bytes a frame within 16 MiB of one in use, and twice eight bytes for each 16 MiB below the highest. One
+/// thread may set words while others read: what a reader may still hold is freed only with the map.
 /// </summary>
 internal sealed unsafe class FrameMap : IDisposable
 {
@@ -13,6 +14,7 @@ internal sealed unsafe class FrameMap : IDisposable
     private const ulong LeafWords = 1UL << LeafShift;
     private readonly ulong* _defaultLeaf;
     private readonly ulong _defaultWord;
+    private readonly List<nint> _outgrown = [];
     private ulong** _leaves;
     private ulong _leafCount;
 
@@ -32,7 +34,7 @@ internal sealed unsafe class FrameMap : IDisposable
         get
         {
             ulong leaf = frame >> LeafShift;
-            return leaf < _leafCount ? _leaves[leaf][frame & (LeafWords - 1)] : _defaultWord;
+            return leaf < Volatile.Read(ref _leafCount) ? _leaves[leaf][frame & (LeafWords - 1)] : _defaultWord;
         }
 
         set
@@ -45,10 +47,13 @@ internal sealed unsafe class FrameMap : IDisposable
 
             if (_leaves[leaf] == _defaultLeaf)
             {
-                _leaves[leaf] = NewLeaf();
+                ulong* fresh = NewLeaf();
+                fresh[frame & (LeafWords - 1)] = value;
+                Volatile.Write(ref *(nint*)(_leaves + leaf), (nint)fresh);
+                return;
             }
 
-            _leaves[leaf][frame & (LeafWords - 1)] = value;
+            Volatile.Write(ref _leaves[leaf][frame & (LeafWords - 1)], value);
         }
     }
 
@@ -68,13 +73,20 @@ internal sealed unsafe class FrameMap : IDisposable
     private void Grow(ulong leaves)
     {
         ulong count = Math.Max(leaves, _leafCount * 2);
-        _leaves = (ulong**)NativeMemory.Realloc(_leaves, (nuint)count * (nuint)sizeof(ulong*));
-        for (ulong leaf = _leafCount; leaf < count; leaf++)
+        var grown = (ulong**)NativeMemory.Alloc((nuint)count, (nuint)sizeof(ulong*));
+        for (ulong leaf = 0; leaf < count; leaf++)
         {
-            _leaves[leaf] = _defaultLeaf;
+            grown[leaf] = leaf < _leafCount ? _leaves[leaf] : _defaultLeaf;
         }
 
-        _leafCount = count;
+        if (_leaves is not null)
+        {
+            _outgrown.Add((nint)_leaves);
+        }
+
+        // In this order, so that a reader which sees the new count sees leaves enough.
+        _leaves = grown;
+        Volatile.Write(ref _leafCount, count);
     }
 
     private void Free()
@@ -89,6 +101,12 @@ internal sealed unsafe class FrameMap : IDisposable
 
         _leafCount = 0;
         NativeMemory.Free(_leaves);
+        foreach (nint outgrown in _outgrown)
+        {
+            NativeMemory.Free((void*)outgrown);
+        }
+
+        _outgrown.Clear();
         _leaves = null;
         NativeMemory.Free(_defaultLeaf);
     }

@@ -6,6 +6,7 @@ namespace MemVirt.Core.Memory;
 /// <summary>
 /// Physical memory in which only the 4 KiB frames that are written exist. Frames that do not exist read as zero. A frame's
 /// storage can be shared by two address spaces (<see cref="Alias"/>), as a guest's page and the host page behind it are.
+/// Words may be read, written and replaced by any thread at any time; frames may be made by one thread at a time meanwhile.
 /// </summary>
 public sealed unsafe class SparseMemory : IDisposable
 {
@@ -39,15 +40,20 @@ public sealed unsafe class SparseMemory : IDisposable
 
     /// <summary>Reads the aligned 64-bit word at a physical address; 0 where the frame does not exist. Three dependent loads.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)] // every table read: bench WalkBenchmarks
-    public ulong Read(ulong address) => *(ulong*)((byte*)_frames[address >> FrameShift] + (address & (FrameBytes - 8)));
+    public ulong Read(ulong address) => Volatile.Read(ref *(ulong*)((byte*)_frames[address >> FrameShift] + (address & (FrameBytes - 8))));
 
     /// <summary>Writes the aligned 64-bit word at a physical address of a frame that exists.</summary>
     /// <exception cref="InvalidOperationException">The frame does not exist.</exception>
-    public void Write(ulong address, ulong value) => *Pointer(address) = value;
+    public void Write(ulong address, ulong value) => Volatile.Write(ref *Pointer(address), value);
 
     /// <summary>Sets bits of the word at an address of a frame that exists, atomically, and returns the new word.</summary>
     /// <exception cref="InvalidOperationException">The frame does not exist.</exception>
     public ulong SetBits(ulong address, ulong bits) => Interlocked.Or(ref *Pointer(address), bits) | bits;
+
+    /// <summary>Replaces the word at an address by another where it still holds what is expected, atomically; returns whether it did.</summary>
+    /// <exception cref="InvalidOperationException">The frame does not exist.</exception>
+    public bool TryReplace(ulong address, ulong expected, ulong replacement)
+        => Interlocked.CompareExchange(ref *Pointer(address), replacement, expected) == expected;
 
     /// <summary>Makes the frame of an address exist, zeroed, and returns its storage; harmless where it exists.</summary>
     /// <exception cref="InvalidOperationException">The address lies past the limit.</exception>
