@@ -76,7 +76,7 @@ public sealed class Mmu<TSource>
         {
             Translation cached = Translation.FromPayload(payload);
             bool storeMustWalk = access == MemoryAccess.Write && !cached.StoreOk;
-            if ((needed & ~cached.Rights) == 0 && !storeMustWalk)
+            if (!storeMustWalk && !_source.Policy.Denies(needed, cached.RightsOf(_context.User), cached.ProtectionKey))
             {
                 return FillFront(address, cached);
             }
@@ -175,13 +175,21 @@ public sealed class Mmu<TSource>
     private Translation FillFront(ulong address, Translation translation)
     {
         ulong piece = translation.HostPage | (address & (translation.Size.SizeBytes() - 1) & ~0xFFFUL);
-        AccessRights fast = (_privilege & ~translation.Rights) != 0 ? AccessRights.None : translation.Rights;
-        if (!translation.StoreOk)
-        {
-            fast &= ~AccessRights.Write;
-        }
-
+        AccessRights fast = FastRights(translation);
         _front.Fill(DirectTlb.TagOf(address >> (int)PageSize.Size4K, _frontPrefix), piece, fast, translation.Size > PageSize.Size4K);
         return translation.AtPiece(piece);
+    }
+
+    /// <summary>The accesses that need nothing but the translation: allowed in this mode, and a store only where no flag is to be set.</summary>
+    private AccessRights FastRights(Translation translation)
+    {
+        AccessRights rights = translation.RightsOf(_context.User);
+        AccessPolicy policy = _source.Policy;
+        int key = translation.ProtectionKey;
+        AccessRights fast = policy.Denies(AccessRights.Read | _privilege, rights, key) ? AccessRights.None : AccessRights.Read;
+        fast |= !translation.StoreOk || policy.Denies(AccessRights.Write | _privilege, rights, key)
+            ? AccessRights.None : AccessRights.Write;
+        fast |= policy.Denies(AccessRights.Execute | _privilege, rights, key) ? AccessRights.None : AccessRights.Execute;
+        return fast;
     }
 }

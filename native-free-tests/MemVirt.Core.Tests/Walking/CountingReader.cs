@@ -31,5 +31,6 @@ internal readonly struct CountingReader(SparseMemory memory, ReadCounts counts) 
         return memory.Read(hostAddress);
     }
 
-    public void SetBits(ulong hostAddress, ulong bits) => memory.SetBits(hostAddress, bits);
+    public bool TryReplace(ulong hostAddress, ulong expected, ulong replacement)
+        => memory.TryReplace(hostAddress, expected, replacement);
 }

@@ -4,6 +4,7 @@ namespace MemVirt.Core.Addresses;
 internal static class AddressBits
 {
     internal const ulong Mask48 = (1UL << 48) - 1;
+    internal const ulong Mask57 = (1UL << 57) - 1;
     internal const ulong Mask52 = (1UL << 52) - 1;
 
     /// <summary>Bits 51:12, the frame field of every entry.</summary>

@@ -3,8 +3,8 @@ using MemVirt.Core.Access;
 namespace MemVirt.Core.Formats;
 
 /// <summary>
-/// The bits of one kind of page-table entry, and nothing else: 512 eight-byte entries a table, nine address bits a level.
-/// Levels count from 0 at the leaf table (PTE) to <see cref="Levels"/> − 1 at the root.
+/// The bits of one kind of page-table entry, and nothing else. Levels count from 0 at the leaf table (PTE) to
+/// <see cref="Levels"/> − 1 at the root. Unless a format says otherwise: 512 eight-byte entries a table, nine address bits a level.
 /// </summary>
 public interface IPageTableFormat
 {
@@ -17,6 +17,18 @@ public interface IPageTableFormat
     /// <summary>The bit a completed write sets in the leaf; 0 where the format keeps none.</summary>
     static abstract ulong DirtyBit { get; }
 
+    /// <summary>Bytes of an entry: 8, or 4 in 32-bit paging.</summary>
+    static virtual int EntryBytes => 8;
+
+    /// <summary>
+    /// Whether entries are EPT's: some values of bits that are not reserved by themselves are forbidden together, and faults are
+    /// reported by exit qualification.
+    /// </summary>
+    static virtual bool IsExtendedPageTable => false;
+
+    /// <summary>What is made of entries where nobody says otherwise: every feature, 52 bits of physical address.</summary>
+    static abstract EntryRules DefaultRules { get; }
+
     /// <summary>Whether the entry refers to a table or page.</summary>
     static abstract bool IsPresent(ulong entry);
 
@@ -25,6 +37,21 @@ public interface IPageTableFormat
 
     /// <summary>The rights the entry grants; a walk's are the intersection over its entries.</summary>
     static abstract AccessRights Rights(ulong entry);
+
+    /// <summary>The rights the entry grants as a leaf, where those differ: there a shadow-stack page shows.</summary>
+    static abstract AccessRights LeafRights(ulong entry);
+
+    /// <summary>The lowest address bit that a level translates.</summary>
+    static virtual int ShiftOf(int level) => TableGeometry.ShiftOf(level);
+
+    /// <summary>The byte offset, within its table, of the entry that translates an address at a level.</summary>
+    static virtual ulong EntryOffset(ulong address, int level) => TableGeometry.EntryOffset(address, level);
+
+    /// <summary>The physical address in an entry that refers to a table.</summary>
+    static virtual ulong TableAddress(ulong entry) => TableGeometry.TableAddress(entry);
+
+    /// <summary>The physical address of the page that a leaf at a level maps.</summary>
+    static virtual ulong PageAddress(ulong entry, int level) => TableGeometry.PageAddress(entry, level);
 
     /// <summary>An entry that refers to the table at a physical address, granting every right.</summary>
     static abstract ulong TableEntry(ulong tableAddress);

@@ -3,8 +3,8 @@ using MemVirt.Core.Access;
 namespace MemVirt.Core.Formats;
 
 /// <summary>
-/// AMD nested page tables: the entries of four-level paging; the nested walk treats every guest-table access as a user
-/// access (AMD APM Vol. 2 §15.25).
+/// AMD nested page tables: the entries of four-level paging; the nested walk treats every access as a user access and a
+/// guest-table access as a write (AMD APM Vol. 2 §15.25).
 /// </summary>
 public readonly struct NptFormat : IPageTableFormat
 {
@@ -18,6 +18,9 @@ public readonly struct NptFormat : IPageTableFormat
     public static ulong DirtyBit => X64FourLevel.DirtyBit;
 
     /// <inheritdoc/>
+    public static EntryRules DefaultRules { get; } = RulesFor(NptSettings.Default);
+
+    /// <inheritdoc/>
     public static bool IsPresent(ulong entry) => X64FourLevel.IsPresent(entry);
 
     /// <inheritdoc/>
@@ -27,9 +30,15 @@ public readonly struct NptFormat : IPageTableFormat
     public static AccessRights Rights(ulong entry) => X64FourLevel.Rights(entry);
 
     /// <inheritdoc/>
+    public static AccessRights LeafRights(ulong entry) => X64FourLevel.LeafRights(entry);
+
+    /// <inheritdoc/>
     public static ulong TableEntry(ulong tableAddress) => X64FourLevel.TableEntry(tableAddress);
 
     /// <inheritdoc/>
     public static ulong LeafEntry(ulong pageAddress, int level, AccessRights rights, bool dirty)
         => X64FourLevel.LeafEntry(pageAddress, level, rights, dirty);
+
+    /// <summary>What a processor with these settings makes of nested entries: those of its own paging (AMD APM Vol. 2 §15.25.3).</summary>
+    public static EntryRules RulesFor(NptSettings settings) => X64FourLevel.RulesFor(settings.Host, settings.NoExecute);
 }

@@ -9,7 +9,10 @@ public interface ITranslationSource
     /// <summary>The context number that paging-structure caches are tagged with, set by the MMU on a change of context.</summary>
     uint Context { get; set; }
 
-    /// <summary>Translates bits 47:0 of a linear address for an access that needs the given rights.</summary>
+    /// <summary>Which accesses the rights of a translation allow.</summary>
+    AccessPolicy Policy { get; }
+
+    /// <summary>Translates a linear address (its bits 56:0, or as many as the paging mode has) for an access that needs the given rights.</summary>
     Translation Translate(ulong address, AccessRights needed);
 
     /// <summary>Forgets what caches hold; <paramref name="context"/> is the number of the context named, where it names one.</summary>

@@ -26,6 +26,9 @@ public struct ShadowSource<TReader>(ShadowPager pager, TReader reader, PagingStr
     }
 
     /// <inheritdoc/>
+    public readonly AccessPolicy Policy => _hardware.Policy;
+
+    /// <inheritdoc/>
     public Translation Translate(ulong address, AccessRights needed)
     {
         bool flushed = false;

@@ -8,21 +8,29 @@ namespace MemVirt.Core.Stages;
 public interface ISecondStage : ITableLocator
 {
     /// <summary>Why the last translation failed.</summary>
-    TranslationStatus FaultStatus { get; }
+    SecondStageFault Fault { get; }
 
-    /// <summary>The guest-physical address whose translation failed last.</summary>
-    ulong FaultAddress { get; }
-
-    /// <summary>Whether the dirty bit of the leaf last used is set, or none is kept: a store to its page changes no entry.</summary>
+    /// <summary>
+    /// Whether the dirty flag of the leaf last used is set, or none is kept, and nothing watches its page: a store there changes no entry.
+    /// </summary>
     bool LeafDirty { get; }
 
-    /// <summary>Translates a guest-physical address and, for a write, sets the leaf's dirty bit; false where it faults.</summary>
+    /// <summary>Translates the guest-physical address of an access and, for a write, sets the leaf's dirty flag; false where it faults.</summary>
     /// <param name="gpa">The address.</param>
-    /// <param name="needed">The rights the access needs.</param>
+    /// <param name="needed">
+    /// What the access needs: one of read, write and execute; with <see cref="AccessRights.User"/> at CPL 3, with
+    /// <see cref="AccessRights.UserExecute"/> at a user-mode linear address.
+    /// </param>
     /// <param name="hpa">The host-physical address.</param>
     /// <param name="leafLevel">The level of the leaf that maps it.</param>
-    /// <param name="rights">The rights granted.</param>
+    /// <param name="rights">The rights granted; execute for fetches below CPL 3, user-execute for those at CPL 3.</param>
     bool TryTranslate(ulong gpa, AccessRights needed, out ulong hpa, out int leafLevel, out AccessRights rights);
+
+    /// <summary>Reports that a flag of the guest's entry must be set where this stage forbids writes.</summary>
+    void FailTableWrite(ulong entryAddress);
+
+    /// <summary>What a final access's fault code says of the linear address besides, by the guest's rights.</summary>
+    ulong DescribeLinearAddress(AccessRights guestRights);
 
     /// <summary>Forgets every cached translation of the stage: INVEPT, a flush of the ASID.</summary>
     void Invalidate();

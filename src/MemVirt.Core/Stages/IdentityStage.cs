@@ -1,6 +1,5 @@
 using System.Runtime.CompilerServices;
 using MemVirt.Core.Access;
-using MemVirt.Core.Faults;
 
 namespace MemVirt.Core.Stages;
 
@@ -8,19 +7,17 @@ namespace MemVirt.Core.Stages;
 public readonly struct IdentityStage : ISecondStage
 {
     /// <inheritdoc/>
-    public TranslationStatus FaultStatus => TranslationStatus.Ok;
-
-    /// <inheritdoc/>
-    public ulong FaultAddress => 0;
+    public SecondStageFault Fault => default;
 
     /// <inheritdoc/>
     public bool LeafDirty => true;
 
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public bool TryLocate(ulong tableAddress, out ulong hostTable)
+    public bool TryLocate(ulong entryAddress, out ulong hostEntry, out bool isWritable)
     {
-        hostTable = tableAddress;
+        hostEntry = entryAddress;
+        isWritable = true;
         return true;
     }
 
@@ -30,9 +27,18 @@ public readonly struct IdentityStage : ISecondStage
     {
         hpa = gpa;
         leafLevel = 2;
-        rights = AccessRights.All;
+        rights = AccessRights.Unrestricted;
         return true;
     }
+
+    /// <inheritdoc/>
+    public void FailTableWrite(ulong entryAddress)
+    {
+        // Every table is writable.
+    }
+
+    /// <inheritdoc/>
+    public ulong DescribeLinearAddress(AccessRights guestRights) => 0;
 
     /// <inheritdoc/>
     public void Invalidate()

@@ -1,5 +1,5 @@
+using System.Runtime.CompilerServices;
 using MemVirt.Core.Access;
-using MemVirt.Core.Addresses;
 using MemVirt.Core.Faults;
 using MemVirt.Core.Formats;
 using MemVirt.Core.Walking;
@@ -8,84 +8,60 @@ namespace MemVirt.Core.Stages;
 
 /// <summary>EPT or NPT: a walk of second-stage tables, behind a nested TLB and paging-structure caches of its own where it has them.</summary>
 /// <param name="reader">Reads entries.</param>
-/// <param name="root">The host-physical address of the root table: EPTP or nested CR3.</param>
+/// <param name="root">The host-physical address of the root table: EPTP or nested CR3 without their low bits.</param>
 /// <param name="context">The tag of the caches' entries: EPTP or ASID.</param>
 /// <param name="nestedTlb">A nested TLB, or null.</param>
 /// <param name="caches">Paging-structure caches of the second stage, or null.</param>
+/// <param name="rules">How entries and accesses are judged; null for every feature and no optional control.</param>
+/// <param name="log">A page-modification log, or null.</param>
 public struct NestedStage<TFormat, TReader>(
-    TReader reader, ulong root, uint context, NestedTlb? nestedTlb = null, PagingStructureCaches? caches = null) : ISecondStage
+    TReader reader,
+    ulong root,
+    uint context,
+    NestedTlb? nestedTlb = null,
+    PagingStructureCaches? caches = null,
+    SecondStageRules? rules = null,
+    PageModificationLog? log = null) : ISecondStage
     where TFormat : struct, IPageTableFormat
     where TReader : struct, ITableReader
 {
+    private readonly SecondStageRules _rules = rules ?? SecondStageRules.DefaultOf<TFormat>();
     private TReader _reader = reader;
-    private HostTables _tables;
+    private SecondStageTables _tables = new(log);
+
+    /// <summary>The root table; a change, as by EPTP switching (VMFUNC leaf 0), goes with a change of <see cref="Context"/>.</summary>
+    public ulong Root { readonly get; set; } = root;
+
+    /// <summary>The tag of the caches' entries: EPTP or ASID.</summary>
+    public uint Context { readonly get; set; } = context;
 
     /// <inheritdoc/>
-    public TranslationStatus FaultStatus { get; private set; }
+    public SecondStageFault Fault { readonly get; private set; }
 
     /// <inheritdoc/>
-    public ulong FaultAddress { get; private set; }
+    public bool LeafDirty { readonly get; private set; }
 
     /// <inheritdoc/>
-    public bool LeafDirty { get; private set; }
-
-    /// <inheritdoc/>
-    /// <remarks>
-    /// Where the second stage keeps dirty bits, the read of a guest's table entry counts as a write (Intel SDM Vol. 3C §28.3.5,
-    /// AMD APM Vol. 2 §15.25.5): the walk may have to set the entry's accessed bit.
-    /// </remarks>
-    public bool TryLocate(ulong tableAddress, out ulong hostTable)
-        => TryTranslate(
-            tableAddress,
-            TFormat.DirtyBit != 0 ? AccessRights.Read | AccessRights.Write : AccessRights.Read,
-            out hostTable,
-            out _,
-            out _);
+    public bool TryLocate(ulong entryAddress, out ulong hostEntry, out bool isWritable)
+    {
+        bool found = TryAccess(entryAddress, _rules.TableAccess | AccessRights.User, isTable: true, out hostEntry, out _, out AccessRights rights);
+        isWritable = (rights & AccessRights.Write) != 0;
+        return found;
+    }
 
     /// <inheritdoc/>
     public bool TryTranslate(ulong gpa, AccessRights needed, out ulong hpa, out int leafLevel, out AccessRights rights)
-    {
-        // Every access of a guest is a user access to the second stage (AMD APM Vol. 2 §15.25.5); EPT grants that always.
-        needed |= AccessRights.User;
-        bool isStore = (needed & AccessRights.Write) != 0;
-        if (nestedTlb is not null && nestedTlb.TryFind(gpa, context, out hpa, out leafLevel, out rights, out bool dirty)
-            && (needed & ~rights) == 0 && (dirty || !isStore))
-        {
-            LeafDirty = dirty;
-            return true;
-        }
+        => TryAccess(gpa, needed, isTable: false, out hpa, out leafLevel, out rights);
 
-        if (gpa > AddressBits.Mask48)
-        {
-            (hpa, leafLevel, rights) = (0, 0, AccessRights.None);
-            return Fail(gpa, TranslationStatus.SecondStageNotPresent);
-        }
+    /// <inheritdoc/>
+    public void FailTableWrite(ulong entryAddress)
+        => TryAccess(entryAddress, AccessRights.Write | AccessRights.User, isTable: true, out _, out _, out _);
 
-        WalkResult walk = RadixWalk<TFormat, HostTables, TReader>.Walk(
-            ref _tables, ref _reader, TableKind.SecondStage, caches, context, root, gpa);
-        leafLevel = walk.Level;
-        rights = walk.Rights;
-        hpa = TableGeometry.PageAddress(walk.Entry, leafLevel) | (gpa & ((1UL << TableGeometry.ShiftOf(leafLevel)) - 1));
-        if (walk.Status != WalkStatus.Leaf)
-        {
-            return Fail(gpa, TranslationStatus.SecondStageNotPresent);
-        }
-
-        if ((needed & ~rights) != 0)
-        {
-            return Fail(gpa, TranslationStatus.SecondStageProtection);
-        }
-
-        LeafDirty = (walk.Entry & TFormat.DirtyBit) == TFormat.DirtyBit;
-        if (isStore && !LeafDirty)
-        {
-            _reader.SetBits(walk.EntryAddress, TFormat.DirtyBit);
-            LeafDirty = true;
-        }
-
-        nestedTlb?.Fill(gpa, context, hpa, leafLevel, rights, LeafDirty);
-        return true;
-    }
+    /// <inheritdoc/>
+    public readonly ulong DescribeLinearAddress(AccessRights guestRights)
+        => Fault.Status is TranslationStatus.SecondStageNotPresent or TranslationStatus.SecondStageProtection
+            ? _rules.DescribeLinearAddress(guestRights)
+            : 0;
 
     /// <inheritdoc/>
     public readonly void Invalidate()
@@ -94,13 +70,129 @@ public struct NestedStage<TFormat, TReader>(
         caches?.Clear();
     }
 
-    /// <summary>A fault forgets what is cached of its address, so that it does not recur once the tables are mended (SDM §28.4.3.1).</summary>
-    private bool Fail(ulong gpa, TranslationStatus status)
+    private bool TryAccess(ulong gpa, AccessRights needed, bool isTable, out ulong hpa, out int leafLevel, out AccessRights rights)
     {
-        nestedTlb?.Drop(gpa, context);
-        caches?.Drop(gpa, context);
-        FaultAddress = gpa;
-        FaultStatus = status;
+        bool isStore = (needed & AccessRights.Write) != 0;
+        bool isUserAddress = (needed & AccessRights.UserExecute) != 0;
+        if (nestedTlb is not null && nestedTlb.TryFind(gpa, Context, out hpa, out leafLevel, out AccessRights cached, out bool dirty))
+        {
+            rights = _rules.Effective(cached, isUserAddress);
+            if ((KindOf(needed) & ~rights) == 0 && (dirty || !isStore))
+            {
+                LeafDirty = dirty;
+                return true;
+            }
+        }
+
+        if (gpa >> TableGeometry.ShiftOf(TFormat.Levels) != 0)
+        {
+            (hpa, leafLevel, rights) = (0, 0, AccessRights.None);
+            return FailBeyondReach(gpa, needed, isTable);
+        }
+
+        while (true)
+        {
+            WalkResult walk = RadixWalk<TFormat, SecondStageTables, TReader>.Walk(
+                ref _tables, ref _reader, TableKind.SecondStage, _rules.Entries, caches, Context, Root, gpa);
+            leafLevel = walk.Level;
+            rights = _rules.Effective(walk.Rights, isUserAddress);
+            hpa = TFormat.PageAddress(walk.Entry, leafLevel) | (gpa & ((1UL << TFormat.ShiftOf(leafLevel)) - 1));
+            bool isAllowed = walk.Status == WalkStatus.Leaf && (KindOf(needed) & ~rights) == 0;
+            if (!isAllowed && !MayWriteSubPage(gpa, in walk, needed, isTable))
+            {
+                return false;
+            }
+
+            ulong dirtyFlag = _rules.Entries.DirtyBit;
+            ulong flags = (_rules.Entries.AccessedBit | (isStore ? dirtyFlag : 0)) & ~walk.Entry;
+            if (flags == 0 || TrySetLeafFlags(gpa, in walk, flags))
+            {
+                LeafDirty = ((walk.Entry | flags) & dirtyFlag) == dirtyFlag && isAllowed;
+                nestedTlb?.Fill(gpa, Context, hpa, leafLevel, walk.Rights, LeafDirty);
+                return true;
+            }
+
+            if (log is { IsFull: true })
+            {
+                return Fail(gpa, TranslationStatus.PageModificationLogFull);
+            }
+        }
+    }
+
+    /// <summary>The one right that decides: which of the two execute rights binds a fetch depends on CPL.</summary>
+    private static AccessRights KindOf(AccessRights needed)
+    {
+        const AccessRights UserFetch = AccessRights.Execute | AccessRights.User;
+        return (needed & UserFetch) == UserFetch
+            ? AccessRights.UserExecute
+            : needed & (AccessRights.Read | AccessRights.Write | AccessRights.Execute);
+    }
+
+    /// <summary>Sets flags of the leaf, and logs the page where it becomes dirty; false where the log is full or the entry has changed.</summary>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private bool TrySetLeafFlags(ulong gpa, in WalkResult walk, ulong flags)
+    {
+        if (log is { IsFull: true }
+            || !TableEntry<TFormat, TReader>.TrySetFlags(
+                ref _reader, walk.EntryAddress, TableKind.SecondStage, walk.Level, walk.Entry, flags))
+        {
+            return false;
+        }
+
+        if (log is not null && (flags & _rules.Entries.DirtyBit) != 0)
+        {
+            log.Add(gpa);
+        }
+
+        return true;
+    }
+
+    /// <summary>Whether sub-page permissions allow a write that the walk does not; else the fault is recorded.</summary>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private bool MayWriteSubPage(ulong gpa, in WalkResult walk, AccessRights needed, bool isTable)
+    {
+        bool isPresent = walk.Status != WalkStatus.NotPresent;
+        ulong code = _rules.FaultCode(needed, walk.Rights, isTable, isPresent, isReserved: walk.Status == WalkStatus.Reserved);
+        bool isConvertible = TFormat.IsExtendedPageTable && (walk.Entry & EptFormat.SuppressVirtualizationException) == 0;
+        switch (walk.Status)
+        {
+            case WalkStatus.NotPresent:
+                return Fail(gpa, TranslationStatus.SecondStageNotPresent, code, isConvertible);
+            case WalkStatus.Reserved:
+                return Fail(gpa, TranslationStatus.SecondStageMisconfigured, TFormat.IsExtendedPageTable ? 0 : code);
+            case WalkStatus.TableReadOnly:
+                return Fail(gpa, TranslationStatus.PageModificationLogFull);
+        }
+
+        if (_rules.SubPageTableRoot is { } subPages && TFormat.IsExtendedPageTable && !isTable && (needed & AccessRights.Write) != 0)
+        {
+            switch (SubPagePermissions.Look<TFormat, TReader>(ref _reader, _rules.Entries, subPages, Root, gpa))
+            {
+                case SubPageAnswer.Writable:
+                    return true;
+                case SubPageAnswer.Missing:
+                    return Fail(gpa, TranslationStatus.SubPagePermissionEvent, SubPagePermissions.MissingCode);
+                case SubPageAnswer.Misconfigured:
+                    return Fail(gpa, TranslationStatus.SubPagePermissionEvent);
+            }
+        }
+
+        return Fail(gpa, TranslationStatus.SecondStageProtection, code, isConvertible);
+    }
+
+    /// <summary>An address of more bits than the tables translate has no entry at all (Intel SDM Vol. 3C §28.3.2).</summary>
+    private bool FailBeyondReach(ulong gpa, AccessRights needed, bool isTable)
+        => Fail(
+            gpa,
+            TranslationStatus.SecondStageNotPresent,
+            _rules.FaultCode(needed, AccessRights.None, isTable, isPresent: false, isReserved: false));
+
+    /// <summary>A fault forgets what is cached of its address, so that it does not recur once the tables are mended (SDM §28.4.3.1).</summary>
+    private bool Fail(ulong gpa, TranslationStatus status, ulong code = 0, bool isConvertible = false)
+    {
+        nestedTlb?.Drop(gpa, Context);
+        caches?.Drop(gpa, Context);
+        Fault = new SecondStageFault(status, gpa, code, isConvertible);
         return false;
     }
 }

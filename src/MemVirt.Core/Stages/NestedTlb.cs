@@ -7,8 +7,8 @@ namespace MemVirt.Core.Stages;
 /// <summary>A cache of second-stage translations, guest-physical pages of one size to host-physical ones, tagged with EPTP or ASID only.</summary>
 public sealed class NestedTlb(TagArray entries, PageSize pageSize)
 {
-    private const int LevelShift = 5;
-    private const ulong DirtyBit = 1UL << 4;
+    private const int LevelShift = 7;
+    private const ulong DirtyBit = 1UL << 6;
 
     /// <summary>Hits so far.</summary>
     public long Hits { get; private set; }
@@ -32,7 +32,7 @@ public sealed class NestedTlb(TagArray entries, PageSize pageSize)
         hpa = (payload & AddressBits.Frame) | (gpa & (pageSize.SizeBytes() - 1));
         leafLevel = (int)(payload >> LevelShift) & 3;
         dirty = (payload & DirtyBit) != 0;
-        rights = (AccessRights)(payload & (ulong)AccessRights.All);
+        rights = (AccessRights)(payload & (ulong)AccessRights.Unrestricted);
         return true;
     }
 

@@ -9,5 +9,5 @@ public readonly struct HostTableReader(SparseMemory memory) : ITableReader
     public ulong Read(ulong hostAddress, TableKind kind, int level) => memory.Read(hostAddress);
 
     /// <inheritdoc/>
-    public void SetBits(ulong hostAddress, ulong bits) => memory.SetBits(hostAddress, bits);
+    public bool TryReplace(ulong hostAddress, ulong expected, ulong replacement) => memory.TryReplace(hostAddress, expected, replacement);
 }

@@ -16,9 +16,9 @@ public enum TableKind
 /// <summary>How a walk reads entries of memory, once it knows where they lie. An implementation may count, log or price reads.</summary>
 public interface ITableReader
 {
-    /// <summary>Reads the 64-bit entry at a host-physical address.</summary>
+    /// <summary>Reads the aligned 64-bit word at a host-physical address: an entry, or two of 32-bit paging.</summary>
     ulong Read(ulong hostAddress, TableKind kind, int level);
 
-    /// <summary>Sets bits of the entry at a host-physical address, atomically.</summary>
-    void SetBits(ulong hostAddress, ulong bits);
+    /// <summary>Replaces the word at a host-physical address where it still holds what is expected, atomically; returns whether it did.</summary>
+    bool TryReplace(ulong hostAddress, ulong expected, ulong replacement);
 }

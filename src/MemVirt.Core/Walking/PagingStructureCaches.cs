@@ -17,37 +17,38 @@ public enum CachedTable
 }
 
 /// <summary>
-/// PML4E, PDPTE and PDE caches (Intel SDM Vol. 3A §4.10.3): where the table below an entry lies, and the rights granted down to
+/// PML5E, PML4E, PDPTE and PDE caches (Intel SDM Vol. 3A §4.10.3): where the table below an entry lies, and the rights granted down to
 /// it, by the address bits that select the entry and by context. Leaf entries are never in them. No call allocates.
 /// </summary>
 public sealed class PagingStructureCaches
 {
     private const int DeepestLevel = 1;
-    private const int HighestLevel = 3;
+    private const int HighestLevel = 4;
+    private const ulong WritableBit = 1UL << 6;
     private readonly TagArray?[] _byLevel = new TagArray?[HighestLevel + 1];
     private readonly long[] _hits = new long[HighestLevel + 1];
 
     /// <summary>Caches, each of which may be absent.</summary>
-    public PagingStructureCaches(CachedTable holds, TagArray? pml4e, TagArray? pdpte, TagArray? pde)
+    public PagingStructureCaches(CachedTable holds, TagArray? pml4e, TagArray? pdpte, TagArray? pde, TagArray? pml5e = null)
     {
         Holds = holds;
-        (_byLevel[3], _byLevel[2], _byLevel[1]) = (pml4e, pdpte, pde);
+        (_byLevel[4], _byLevel[3], _byLevel[2], _byLevel[1]) = (pml5e, pml4e, pdpte, pde);
     }
 
     /// <summary>What entries hold.</summary>
     public CachedTable Holds { get; }
 
-    /// <summary>Hits so far of the cache whose entries are of a level: 3 for PML4Es, 2 for PDPTEs, 1 for PDEs.</summary>
+    /// <summary>Hits so far of the cache whose entries are of a level: 4 for PML5Es, 3 for PML4Es, 2 for PDPTEs, 1 for PDEs.</summary>
     public long HitsAt(int level) => _hits[level];
 
     /// <summary>Sets the hit counts to 0; contents stay.</summary>
     public void ResetHits() => Array.Clear(_hits);
 
     /// <summary>
-    /// Probes deepest first. Returns the level of the table found (0 to 2), its address in <paramref name="table"/> and the rights
-    /// down to it, or −1. Only the winner becomes recent.
+    /// Probes deepest first. Returns the level of the table found (0 to 3), its address in <paramref name="table"/>, the rights
+    /// down to it and whether its flags may be written, or −1. Only the winner becomes recent.
     /// </summary>
-    public int Probe(ulong address, uint context, out ulong table, out AccessRights rights)
+    public int Probe(ulong address, uint context, out ulong table, out AccessRights rights, out bool isWritable)
     {
         for (int level = DeepestLevel; level <= HighestLevel; level++)
         {
@@ -60,7 +61,8 @@ public sealed class PagingStructureCaches
                     _hits[level]++;
                     ulong payload = cache.Payload(index);
                     table = payload & AddressBits.Frame;
-                    rights = (AccessRights)(payload & (ulong)AccessRights.All);
+                    rights = (AccessRights)(payload & (ulong)AccessRights.Unrestricted);
+                    isWritable = (payload & WritableBit) != 0;
                     return level - 1;
                 }
             }
@@ -68,17 +70,18 @@ public sealed class PagingStructureCaches
 
         table = 0;
         rights = AccessRights.None;
+        isWritable = false;
         return -1;
     }
 
     /// <summary>Enters the table to which the entry of a level refers, with the rights down to it.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public void Fill(int entryLevel, ulong address, uint context, ulong table, AccessRights rights)
+    public void Fill(int entryLevel, ulong address, uint context, ulong table, AccessRights rights, bool isWritable)
     {
         if (_byLevel[entryLevel] is { } cache)
         {
             ulong number = NumberOf(address, entryLevel);
-            cache.Insert(TlbTag.Create(number, PageSize.Size4K, context), number, table | (ulong)rights);
+            cache.Insert(TlbTag.Create(number, PageSize.Size4K, context), number, table | (ulong)rights | (isWritable ? WritableBit : 0));
         }
     }
 
@@ -110,5 +113,5 @@ public sealed class PagingStructureCaches
         }
     }
 
-    private static ulong NumberOf(ulong address, int level) => (address & AddressBits.Mask48) >> TableGeometry.ShiftOf(level);
+    private static ulong NumberOf(ulong address, int level) => (address & AddressBits.Mask57) >> TableGeometry.ShiftOf(level);
 }

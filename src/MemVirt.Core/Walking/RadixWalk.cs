@@ -4,101 +4,108 @@ using MemVirt.Core.Formats;
 
 namespace MemVirt.Core.Walking;
 
-/// <summary>How a walk gets from a table's address in its own space to the table in host memory.</summary>
-public interface ITableLocator
-{
-    /// <summary>The host-physical address of the table at <paramref name="tableAddress"/>; false where the second stage faults.</summary>
-    bool TryLocate(ulong tableAddress, out ulong hostTable);
-}
-
-/// <summary>Tables that lie in host-physical memory already: native, second-stage and shadow tables.</summary>
-public readonly struct HostTables : ITableLocator
-{
-    /// <inheritdoc/>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public bool TryLocate(ulong tableAddress, out ulong hostTable)
-    {
-        hostTable = tableAddress;
-        return true;
-    }
-}
-
 /// <summary>
 /// The one walk of this library: root to leaf through tables of a format. Native, guest, EPT, NPT and shadow walks differ only in
-/// the format, in how tables are located, and in how entries are read. It sets accessed bits as it goes and allocates nothing.
+/// the format, in the rules, in how tables are located, and in how entries are read. It sets the accessed flag of each entry it
+/// passes, by compare-exchange; the leaf's flags are the caller's to set once the access is known to be allowed
+/// (Intel SDM Vol. 3A §4.8). It allocates nothing.
 /// </summary>
 public static class RadixWalk<TFormat, TLocator, TReader>
     where TFormat : struct, IPageTableFormat
     where TLocator : struct, ITableLocator
     where TReader : struct, ITableReader
 {
+    private const ulong TableOffset = 0xFFF;
+
     /// <summary>Walks <paramref name="address"/> from the table at <paramref name="root"/>.</summary>
-    /// <param name="locator">Finds tables in host memory.</param>
+    /// <param name="locator">Finds entries in host memory.</param>
     /// <param name="reader">Reads entries.</param>
     /// <param name="kind">Whose tables these are.</param>
+    /// <param name="rules">What is made of entries.</param>
     /// <param name="caches">Paging-structure caches to start from and to fill; null for none.</param>
     /// <param name="context">The context the caches' entries are tagged with.</param>
     /// <param name="root">The root table's address in the tables' own space.</param>
     /// <param name="address">The address to translate; bits above the root's reach are ignored.</param>
     [MethodImpl(MethodImplOptions.AggressiveInlining)] // one instance a source: bench WalkBenchmarks
     public static WalkResult Walk(
-        ref TLocator locator, ref TReader reader, TableKind kind, PagingStructureCaches? caches, uint context, ulong root, ulong address)
+        ref TLocator locator, ref TReader reader, TableKind kind, EntryRules rules, PagingStructureCaches? caches, uint context,
+        ulong root, ulong address)
     {
         ulong table = root;
-        AccessRights rights = AccessRights.All;
+        AccessRights rights = AccessRights.Unrestricted;
         int level = TFormat.Levels - 1;
-        bool located = false;
+        ulong hostTable = 0;
+        bool isLocated = false;
+        bool isWritable = true;
         if (caches is not null)
         {
-            int found = caches.Probe(address, context, out ulong cachedTable, out AccessRights cachedRights);
+            int found = caches.Probe(address, context, out ulong cachedTable, out AccessRights cachedRights, out bool cachedWritable);
             if (found >= 0)
             {
-                (level, table, rights) = (found, cachedTable, cachedRights);
-                located = caches.Holds == CachedTable.HostPhysical;
+                (level, rights) = (found, cachedRights);
+                isLocated = caches.Holds == CachedTable.HostPhysical;
+                (table, hostTable) = isLocated ? (WalkResult.UnknownTable, cachedTable) : (cachedTable, 0);
+                isWritable = cachedWritable;
             }
         }
 
         while (true)
         {
-            ulong hostTable = table;
-            if (!located)
+            ulong offset = TFormat.EntryOffset(address, level);
+            ulong entryAddress = hostTable + offset;
+            if (!isLocated)
             {
-                if (!locator.TryLocate(table, out hostTable))
+                if (!locator.TryLocate(table + offset, out entryAddress, out isWritable))
                 {
-                    return new WalkResult(WalkStatus.TableUnreachable, level, rights, 0, 0);
+                    return new WalkResult(WalkStatus.TableUnreachable, level, rights, 0, 0, table, false);
                 }
 
                 if (caches is { Holds: CachedTable.HostPhysical } && level < TFormat.Levels - 1)
                 {
-                    caches.Fill(level + 1, address, context, hostTable, rights);
+                    caches.Fill(level + 1, address, context, entryAddress & ~TableOffset, rights, isWritable);
                 }
             }
 
-            ulong entryAddress = hostTable + TableGeometry.EntryOffset(address, level);
-            ulong entry = reader.Read(entryAddress, kind, level);
-            if (!TFormat.IsPresent(entry))
+            ulong entry = TableEntry<TFormat, TReader>.Read(ref reader, entryAddress, kind, level);
+            if ((entry & rules.PresentBits) == 0)
             {
-                return new WalkResult(WalkStatus.NotPresent, level, rights, entry, entryAddress);
+                AccessRights left = TFormat.IsExtendedPageTable ? AccessRights.None : rights;
+                return new WalkResult(WalkStatus.NotPresent, level, left, entry, entryAddress, table, isWritable);
             }
 
-            if ((entry & TFormat.AccessedBit) != TFormat.AccessedBit)
+            bool isLeaf = TFormat.IsLeaf(entry, level);
+            if ((entry & rules.Reserved(level, isLeaf)) != 0 || (TFormat.IsExtendedPageTable && rules.Forbids(entry, isLeaf)))
             {
-                reader.SetBits(entryAddress, TFormat.AccessedBit);
+                return new WalkResult(WalkStatus.Reserved, level, rights, entry, entryAddress, table, isWritable);
+            }
+
+            if (isLeaf)
+            {
+                return new WalkResult(WalkStatus.Leaf, level, rights & TFormat.LeafRights(entry), entry, entryAddress, table, isWritable);
+            }
+
+            if ((entry & rules.AccessedBit) != rules.AccessedBit)
+            {
+                if (!isWritable)
+                {
+                    return new WalkResult(WalkStatus.TableReadOnly, level, rights, entry, entryAddress, table, false);
+                }
+
+                if (!TableEntry<TFormat, TReader>.TrySetFlags(ref reader, entryAddress, kind, level, entry, rules.AccessedBit))
+                {
+                    // Changed since it was read: read it again.
+                    continue;
+                }
             }
 
             rights &= TFormat.Rights(entry);
-            if (TFormat.IsLeaf(entry, level))
-            {
-                return new WalkResult(WalkStatus.Leaf, level, rights, entry, entryAddress);
-            }
-
-            table = TableGeometry.TableAddress(entry);
+            table = TFormat.TableAddress(entry);
             if (caches is { Holds: CachedTable.GuestPhysical })
             {
-                caches.Fill(level, address, context, table, rights);
+                caches.Fill(level, address, context, table, rights, isWritable: true);
             }
 
-            located = false;
+            isLocated = false;
             level--;
         }
     }

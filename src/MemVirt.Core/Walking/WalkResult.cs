@@ -11,14 +11,27 @@ public enum WalkStatus : byte
     /// <summary>An entry was not present.</summary>
     NotPresent,
 
+    /// <summary>A present entry has a reserved bit or a forbidden combination set.</summary>
+    Reserved,
+
     /// <summary>A table could not be reached: the second stage faulted.</summary>
     TableUnreachable,
+
+    /// <summary>An accessed flag must be set where the second stage forbids writes.</summary>
+    TableReadOnly,
 }
 
 /// <summary>The end of a walk.</summary>
 /// <param name="Status">How it ended.</param>
 /// <param name="Level">The level of the last table, 0 for the leaf table.</param>
-/// <param name="Rights">The intersection of the entries' rights, where a leaf was reached.</param>
+/// <param name="Rights">The intersection of the entries' rights down to the last entry.</param>
 /// <param name="Entry">The last entry read.</param>
 /// <param name="EntryAddress">The last entry's host-physical address.</param>
-public readonly record struct WalkResult(WalkStatus Status, int Level, AccessRights Rights, ulong Entry, ulong EntryAddress);
+/// <param name="Table">The last table's address in the tables' own space, or <see cref="UnknownTable"/>.</param>
+/// <param name="IsWritable">Whether the last table's flags may be written.</param>
+public readonly record struct WalkResult(
+    WalkStatus Status, int Level, AccessRights Rights, ulong Entry, ulong EntryAddress, ulong Table, bool IsWritable)
+{
+    /// <summary>A cache gave the table's place in the host alone.</summary>
+    public const ulong UnknownTable = ulong.MaxValue;
+}

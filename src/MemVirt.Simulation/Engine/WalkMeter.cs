@@ -75,5 +75,6 @@ internal readonly struct MeteredReader(SparseMemory memory, WalkMeter meter) : I
     }
 
     // The accessed and dirty bits that hardware sets are no references of their own in this model.
-    public void SetBits(ulong hostAddress, ulong bits) => memory.SetBits(hostAddress, bits);
+    public bool TryReplace(ulong hostAddress, ulong expected, ulong replacement)
+        => memory.TryReplace(hostAddress, expected, replacement);
 }

@@ -1,0 +1,58 @@
+using System.Runtime.CompilerServices;
+
+namespace MemVirt.Core.Formats;
+
+/// <summary>
+/// What a processor makes of the entries of one format, by its features and control registers: which bits must be zero at each
+/// level, and which flags a walk keeps. A walk reads it at every entry; it changes only when a register does.
+/// </summary>
+public sealed class EntryRules
+{
+    /// <summary>The most levels of any format.</summary>
+    public const int MaxLevels = 5;
+
+    private Masks _reserved;
+
+    /// <summary>An entry is present where any of these bits is set.</summary>
+    public ulong PresentBits { get; internal set; }
+
+    /// <summary>The bits a walk sets in every entry it uses; 0 where accessed flags are off.</summary>
+    public ulong AccessedBit { get; internal set; }
+
+    /// <summary>The bit a completed write sets in the leaf; 0 where dirty flags are off.</summary>
+    public ulong DirtyBit { get; internal set; }
+
+    /// <summary>Bit n is set where n, the low six bits of an entry that refers to a table, is forbidden.</summary>
+    public ulong ForbiddenInTable { get; internal set; }
+
+    /// <summary>Bit n is set where n, the low six bits of a leaf, is forbidden.</summary>
+    public ulong ForbiddenInLeaf { get; internal set; }
+
+    /// <summary>With this bit set, bit 0 must be set too; 0 for none.</summary>
+    public ulong NeedsRead { get; internal set; }
+
+    /// <summary>The bits that must be zero in a present entry of a level.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)] // every entry of every walk: bench WalkBenchmarks
+    public ulong Reserved(int level, bool isLeaf)
+        => Unsafe.Add(ref Unsafe.As<Masks, ulong>(ref _reserved), (level * 2) + (isLeaf ? 1 : 0));
+
+    /// <summary>Whether the present entry holds a forbidden combination of bits that are not reserved by themselves.</summary>
+    public bool Forbids(ulong entry, bool isLeaf)
+        => (((isLeaf ? ForbiddenInLeaf : ForbiddenInTable) >> (int)(entry & 63)) & 1) != 0
+           || ((entry & NeedsRead) != 0 && (entry & 1) == 0);
+
+    internal void SetReserved(int level, ulong inTable, ulong inLeaf)
+    {
+        _reserved[level * 2] = inTable;
+        _reserved[(level * 2) + 1] = inLeaf;
+    }
+
+    /// <summary>The bits from <paramref name="low"/> up to, but not including, <paramref name="end"/>.</summary>
+    internal static ulong Bits(int low, int end) => end <= low ? 0 : (ulong.MaxValue >> (64 - (end - low))) << low;
+
+    [InlineArray(MaxLevels * 2)]
+    private struct Masks
+    {
+        private ulong _element;
+    }
+}

@@ -1,0 +1,90 @@
+using MemVirt.Core.Access;
+using MemVirt.Core.Formats;
+using MemVirt.Core.Registers;
+
+namespace MemVirt.Core.Sources;
+
+/// <summary>
+/// What a guest's registers and processor make of its page tables: the entries' rules and the policy of accesses. Follows the
+/// registers in place, so that a change of them takes effect at the next walk and allocates nothing.
+/// </summary>
+public sealed class GuestRules
+{
+    private readonly ProcessorFeatures _features;
+    private ulong _cr0;
+    private ulong _cr4;
+    private ulong _efer;
+
+    /// <summary>Shared by whoever names no rules; never updated.</summary>
+    internal static readonly GuestRules Default = new();
+
+    /// <summary>Four-level paging with CR0.WP and EFER.NXE, every optional control off.</summary>
+    public GuestRules()
+        : this(
+            ProcessorFeatures.Everything,
+            new PagingRegisters
+            {
+                Cr0 = Cr0.Paging | Cr0.ProtectionEnable | Cr0.WriteProtect,
+                Cr4 = Cr4.PhysicalAddressExtension,
+                Efer = Efer.LongModeEnable | Efer.LongModeActive | Efer.NoExecuteEnable,
+            })
+    {
+    }
+
+    /// <summary>The rules of a processor with these registers.</summary>
+    public GuestRules(ProcessorFeatures features, in PagingRegisters registers)
+    {
+        _features = features;
+        Refill(in registers);
+    }
+
+    /// <summary>What is made of entries.</summary>
+    public EntryRules Entries { get; } = new();
+
+    /// <summary>Which accesses are allowed.</summary>
+    public AccessPolicy Policy { get; } = new();
+
+    /// <summary>The paging mode.</summary>
+    public PagingMode Mode { get; private set; }
+
+    /// <summary>Whether CR4.PSE lets PDEs of 32-bit paging map 4 MiB.</summary>
+    public bool LargePages32 { get; private set; }
+
+    /// <summary>Whether the leaf's G bit is looked at: CR4.PGE.</summary>
+    public bool GlobalPages { get; private set; }
+
+    /// <summary>Follows the registers. Cost: some nanoseconds, unless CR0, CR4 or EFER changed.</summary>
+    public void Update(in PagingRegisters registers)
+    {
+        if ((registers.Cr0, registers.Cr4, registers.Efer) != (_cr0, _cr4, _efer))
+        {
+            Refill(in registers);
+        }
+        else
+        {
+            Policy.UpdateKeys(in registers);
+        }
+    }
+
+    private void Refill(in PagingRegisters registers)
+    {
+        (_cr0, _cr4, _efer) = (registers.Cr0, registers.Cr4, registers.Efer);
+        Mode = registers.Mode;
+        LargePages32 = (registers.Cr4 & Cr4.PageSizeExtensions) != 0;
+        GlobalPages = (registers.Cr4 & Cr4.PageGlobalEnable) != 0;
+        Policy.Update(in registers);
+        bool noExecute = (registers.Efer & Efer.NoExecuteEnable) != 0;
+        switch (Mode)
+        {
+            case PagingMode.Bits32:
+                Bits32Format<On>.SetRules(Entries, _features);
+                break;
+            case PagingMode.Pae:
+                PaeFormat.SetRules(Entries, _features, noExecute);
+                break;
+            default:
+                X64FourLevel.SetRules(Entries, _features, noExecute);
+                break;
+        }
+    }
+}

@@ -1,0 +1,137 @@
+using System.Runtime.CompilerServices;
+using MemVirt.Core.Access;
+using MemVirt.Core.Faults;
+using MemVirt.Core.Formats;
+using MemVirt.Core.Stages;
+using MemVirt.Core.Walking;
+
+namespace MemVirt.Core.Sources;
+
+/// <summary>
+/// A guest's walk whose tables are reached through a second stage, and the final address sent through it too: the
+/// two-dimensional walk, 24 reads for four levels on four (Intel SDM Vol. 3C §28.3). The guest leaf's accessed and dirty flags are
+/// set once the final translation has succeeded.
+/// </summary>
+internal static class GuestWalk<TFormat, TStage, TReader>
+    where TFormat : struct, IPageTableFormat
+    where TStage : struct, ISecondStage
+    where TReader : struct, ITableReader
+{
+    [MethodImpl(MethodImplOptions.AggressiveInlining)] // one instance a source: bench WalkBenchmarks
+    internal static Translation Translate(
+        ref TStage stage, ref TReader reader, TableKind kind, GuestRules rules, PagingStructureCaches? caches, uint context,
+        ulong root, ulong address, AccessRights needed)
+    {
+        while (true)
+        {
+            WalkResult walk = RadixWalk<TFormat, TStage, TReader>.Walk(
+                ref stage, ref reader, kind, rules.Entries, caches, context, root, address);
+            if (walk.Status != WalkStatus.Leaf)
+            {
+                if (walk.Status == WalkStatus.TableReadOnly && walk.Table == WalkResult.UnknownTable)
+                {
+                    // Only a walk from the root tells which guest-physical address the second stage protects.
+                    caches = null;
+                    continue;
+                }
+
+                return Fail(ref stage, rules, needed, in walk, address);
+            }
+
+            int key = X64FourLevel.ProtectionKey(walk.Entry);
+            if (rules.Policy.Denies(needed, walk.Rights, key))
+            {
+                return Deny(rules, needed, walk.Rights, key);
+            }
+
+            ulong offset = address & ((1UL << TFormat.ShiftOf(walk.Level)) - 1);
+            ulong gpa = TFormat.PageAddress(walk.Entry, walk.Level) | offset;
+            AccessRights userAddress = (walk.Rights & AccessRights.User) != 0 ? AccessRights.UserExecute : AccessRights.None;
+            if (!stage.TryTranslate(gpa, (needed & AccessRights.All) | userAddress, out ulong hpa, out int stageLevel, out AccessRights granted))
+            {
+                return FaultOf(ref stage, stage.DescribeLinearAddress(walk.Rights), isTable: false);
+            }
+
+            bool isStore = (needed & AccessRights.Write) != 0;
+            ulong flags = (rules.Entries.AccessedBit | (isStore ? rules.Entries.DirtyBit : 0)) & ~walk.Entry;
+            if (flags != 0 && !TrySetLeafFlags(ref stage, ref reader, kind, in walk, address, flags, ref caches, out Translation fault))
+            {
+                if (fault.Status == TranslationStatus.Ok)
+                {
+                    continue;
+                }
+
+                return fault;
+            }
+
+            int leafLevel = Math.Min(walk.Level, stageLevel);
+            ulong pageMask = ~((1UL << TableGeometry.ShiftOf(leafLevel)) - 1);
+            AccessRights rights = Combine(walk.Rights, granted);
+            bool isDirty = ((walk.Entry | flags) & rules.Entries.DirtyBit) == rules.Entries.DirtyBit;
+            bool mayStore = (granted & AccessRights.Write) != 0
+                            && ((walk.Rights & AccessRights.Write) != 0 || rules.Policy.SupervisorIgnoresReadOnly);
+            bool isPiece = leafLevel < walk.Level || (TFormat.EntryBytes == 4 && walk.Level > 0);
+            bool isGlobal = rules.GlobalPages && (walk.Entry & X64FourLevel.Global) != 0;
+            return Translation.Completed(
+                    hpa & pageMask, gpa & pageMask, leafLevel, rights, isDirty && stage.LeafDirty && mayStore, isPiece)
+                .WithAttributes(key, isGlobal);
+        }
+    }
+
+    internal static AccessRights Combine(AccessRights guest, AccessRights stage)
+        => (guest & (stage | AccessRights.User | AccessRights.ShadowStack))
+           | ((guest & AccessRights.Execute) != 0 ? stage & AccessRights.UserExecute : AccessRights.None);
+
+    internal static Translation FaultOf(ref TStage stage, ulong description, bool isTable)
+    {
+        SecondStageFault fault = stage.Fault;
+        return Translation.Fault(fault.Status, fault.Address, isTable, fault.Code | description, fault.IsConvertible);
+    }
+
+    /// <summary>
+    /// Sets flags of the guest's leaf. False with a fault where the second stage forbids the write, false without one where the walk
+    /// must be done again: the entry has changed, or a cache hid which address is protected.
+    /// </summary>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static bool TrySetLeafFlags(
+        ref TStage stage, ref TReader reader, TableKind kind, in WalkResult walk, ulong address, ulong flags,
+        ref PagingStructureCaches? caches, out Translation fault)
+    {
+        fault = default;
+        if (!walk.IsWritable)
+        {
+            if (walk.Table == WalkResult.UnknownTable)
+            {
+                caches = null;
+                return false;
+            }
+
+            stage.FailTableWrite(walk.Table + TFormat.EntryOffset(address, walk.Level));
+            fault = FaultOf(ref stage, 0, isTable: true);
+            return false;
+        }
+
+        return TableEntry<TFormat, TReader>.TrySetFlags(ref reader, walk.EntryAddress, kind, walk.Level, walk.Entry, flags);
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static Translation Fail(ref TStage stage, GuestRules rules, AccessRights needed, in WalkResult walk, ulong address)
+    {
+        switch (walk.Status)
+        {
+            case WalkStatus.NotPresent:
+                return Translation.Fault(TranslationStatus.GuestNotPresent, code: (ulong)rules.Policy.NotPresent(needed));
+            case WalkStatus.Reserved:
+                return Translation.Fault(TranslationStatus.GuestReservedBit, code: (ulong)rules.Policy.ReservedBit(needed));
+            case WalkStatus.TableReadOnly:
+                stage.FailTableWrite(walk.Table + TFormat.EntryOffset(address, walk.Level));
+                break;
+        }
+
+        return FaultOf(ref stage, 0, isTable: true);
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static Translation Deny(GuestRules rules, AccessRights needed, AccessRights rights, int key)
+        => Translation.Fault(TranslationStatus.GuestProtection, code: (ulong)rules.Policy.Protection(needed, rights, key));
+}

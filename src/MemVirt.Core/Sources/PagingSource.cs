@@ -1,0 +1,110 @@
+using System.Diagnostics;
+using MemVirt.Core.Access;
+using MemVirt.Core.Addresses;
+using MemVirt.Core.Faults;
+using MemVirt.Core.Formats;
+using MemVirt.Core.Invalidation;
+using MemVirt.Core.Registers;
+using MemVirt.Core.Stages;
+using MemVirt.Core.Walking;
+
+namespace MemVirt.Core.Sources;
+
+/// <summary>Guest paging in whatever mode the guest's registers choose, over a second stage: the source of a full virtual processor.</summary>
+/// <param name="stage">The second stage.</param>
+/// <param name="reader">Reads entries.</param>
+/// <param name="rules">What the registers make of tables and accesses; the owner updates it.</param>
+/// <param name="caches">Paging-structure caches, or null.</param>
+public struct PagingSource<TStage, TReader>(TStage stage, TReader reader, GuestRules rules, PagingStructureCaches? caches = null)
+    : ITranslationSource
+    where TStage : struct, ISecondStage
+    where TReader : struct, ITableReader
+{
+    private const ulong Cr3Frame32 = 0xFFFF_F000;
+    private const ulong EntryPresent = 1;
+    private TStage _stage = stage;
+    private TReader _reader = reader;
+    private PdpteRegisters _pdptes;
+
+    /// <summary>CR3 as MOV from CR3 reads it.</summary>
+    public ulong Cr3 { readonly get; set; }
+
+    /// <summary>The second stage, to switch its root.</summary>
+    [System.Diagnostics.CodeAnalysis.UnscopedRef]
+    public ref TStage Stage => ref _stage;
+
+    /// <inheritdoc/>
+    public uint Context { readonly get; set; }
+
+    /// <inheritdoc/>
+    public readonly AccessPolicy Policy => rules.Policy;
+
+    /// <summary>Sets the four PDPTE registers, as MOV to CR3 loads them in PAE paging (Intel SDM Vol. 3A §4.4.1).</summary>
+    public void LoadPdptes(ulong first, ulong second, ulong third, ulong fourth)
+        => (_pdptes[0], _pdptes[1], _pdptes[2], _pdptes[3]) = (first, second, third, fourth);
+
+    /// <inheritdoc/>
+    public Translation Translate(ulong address, AccessRights needed)
+    {
+        switch (rules.Mode)
+        {
+            case PagingMode.FourLevel:
+                return GuestWalk<X64FourLevel, TStage, TReader>.Translate(
+                    ref _stage, ref _reader, TableKind.Guest, rules, caches, Context, Cr3 & AddressBits.Frame, address, needed);
+            case PagingMode.FiveLevel:
+                return GuestWalk<FiveLevels<X64FourLevel>, TStage, TReader>.Translate(
+                    ref _stage, ref _reader, TableKind.Guest, rules, caches, Context, Cr3 & AddressBits.Frame, address, needed);
+            case PagingMode.None:
+                return TranslateWithoutPaging(address, needed);
+            default:
+                return TranslateLegacy(address & uint.MaxValue, needed);
+        }
+    }
+
+    /// <inheritdoc/>
+    public void Invalidate(in TlbInvalidation invalidation, uint context)
+        => SourceInvalidation.Apply(in invalidation, context, caches, ref _stage);
+
+    /// <summary>PAE and 32-bit paging; they use no paging-structure caches, as PDEs alone would be held.</summary>
+    private Translation TranslateLegacy(ulong address, AccessRights needed)
+    {
+        if (rules.Mode == PagingMode.Bits32)
+        {
+            ulong root = Cr3 & Cr3Frame32;
+            return rules.LargePages32
+                ? GuestWalk<Bits32Format<On>, TStage, TReader>.Translate(
+                    ref _stage, ref _reader, TableKind.Guest, rules, null, Context, root, address, needed)
+                : GuestWalk<Bits32Format<Off>, TStage, TReader>.Translate(
+                    ref _stage, ref _reader, TableKind.Guest, rules, null, Context, root, address, needed);
+        }
+
+        Debug.Assert(rules.Mode == PagingMode.Pae, "Every mode has its case.");
+        ulong pdpte = _pdptes[(int)(address >> 30)];
+        return (pdpte & EntryPresent) == 0
+            ? Translation.Fault(TranslationStatus.GuestNotPresent, code: (ulong)rules.Policy.NotPresent(needed))
+            : GuestWalk<PaeFormat, TStage, TReader>.Translate(
+                ref _stage, ref _reader, TableKind.Guest, rules, null, Context, pdpte & AddressBits.Frame, address, needed);
+    }
+
+    /// <summary>CR0.PG is 0: every linear address is a physical one and a user-mode one (Intel SDM Vol. 3C §28.3.3.2).</summary>
+    private Translation TranslateWithoutPaging(ulong address, AccessRights needed)
+    {
+        const AccessRights Guest = AccessRights.All;
+        AccessRights access = (needed & AccessRights.All) | AccessRights.UserExecute;
+        if (!_stage.TryTranslate(address, access, out ulong hpa, out int level, out AccessRights granted))
+        {
+            return GuestWalk<X64FourLevel, TStage, TReader>.FaultOf(ref _stage, _stage.DescribeLinearAddress(Guest), isTable: false);
+        }
+
+        ulong pageMask = ~((1UL << TableGeometry.ShiftOf(level)) - 1);
+        bool storeOk = _stage.LeafDirty && (granted & AccessRights.Write) != 0;
+        AccessRights rights = GuestWalk<X64FourLevel, TStage, TReader>.Combine(Guest, granted);
+        return Translation.Completed(hpa & pageMask, address & pageMask, level, rights, storeOk);
+    }
+
+    [System.Runtime.CompilerServices.InlineArray(4)]
+    private struct PdpteRegisters
+    {
+        private ulong _element;
+    }
+}

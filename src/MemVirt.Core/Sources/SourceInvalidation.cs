@@ -1,0 +1,31 @@
+using MemVirt.Core.Invalidation;
+using MemVirt.Core.Stages;
+using MemVirt.Core.Walking;
+
+namespace MemVirt.Core.Sources;
+
+/// <summary>What an invalidation does to the caches of a source.</summary>
+internal static class SourceInvalidation
+{
+    internal static void Apply<TStage>(in TlbInvalidation invalidation, uint context, PagingStructureCaches? caches, ref TStage stage)
+        where TStage : struct, ISecondStage
+    {
+        switch (invalidation.Scope)
+        {
+            case InvalidationScope.Address:
+                caches?.Drop(invalidation.Address.Value, context);
+                break;
+            case InvalidationScope.Context:
+                caches?.DropContext(context);
+                break;
+            default:
+                caches?.Clear();
+                break;
+        }
+
+        if (invalidation.Scope == InvalidationScope.All)
+        {
+            stage.Invalidate();
+        }
+    }
+}

@@ -1,0 +1,16 @@
+using System.Runtime.CompilerServices;
+using MemVirt.Core.Walking;
+
+namespace MemVirt.Core.Stages;
+
+/// <summary>Second-stage tables: they lie in host memory, and their flags may be set unless a page-modification log is full.</summary>
+internal readonly struct SecondStageTables(PageModificationLog? log) : ITableLocator
+{
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public bool TryLocate(ulong entryAddress, out ulong hostEntry, out bool isWritable)
+    {
+        hostEntry = entryAddress;
+        isWritable = log is null || !log.IsFull;
+        return true;
+    }
+}
