@@ -24,7 +24,10 @@ public sealed class Mmu<TSource>
     private AccessRights _privilege;
     private PagingContext _context;
     private uint _contextNumber;
+    private uint _globalNumber;
     private bool _holdsPieces;
+    private bool _holdsGlobals;
+    private bool _severalSecondStages;
 
     /// <summary>An MMU over a source, in context (0, 0), supervisor mode.</summary>
     /// <param name="source">What answers when the TLB does not.</param>
@@ -70,19 +73,165 @@ public sealed class Mmu<TSource>
     [MethodImpl(MethodImplOptions.NoInlining)]
     public Translation TranslateBeyondFront(GuestVirtualAddress gva, MemoryAccess access)
     {
-        ulong address = gva.Value & AddressBits.Mask48;
-        AccessRights needed = (AccessRights)access | _privilege;
-        if (_tlb.TryFind(address, _contextNumber, out ulong payload))
+        ulong address = gva.Value & AddressBits.Mask57;
+        Translation translation = Lookup(address, (AccessRights)access | _privilege);
+        return translation.Status == TranslationStatus.Ok ? FillFront(address, translation) : translation;
+    }
+
+    /// <summary>
+    /// Translates for an access of another kind or privilege than the context's: an implicit supervisor access (of a descriptor
+    /// table at CPL 3, say), a shadow-stack access. On success the page is the 4 KiB piece accessed.
+    /// </summary>
+    /// <param name="gva">The linear address.</param>
+    /// <param name="needed">
+    /// Read, write or execute; with <see cref="AccessRights.User"/> for a user-mode access, with
+    /// <see cref="AccessRights.AlignmentCheck"/> for an explicit supervisor access with EFLAGS.AC, with
+    /// <see cref="AccessRights.ShadowStack"/> for one of the shadow stack.
+    /// </param>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    public Translation TranslateAs(GuestVirtualAddress gva, AccessRights needed)
+    {
+        ulong address = gva.Value & AddressBits.Mask57;
+        Translation translation = Lookup(address, needed);
+        return translation.Status == TranslationStatus.Ok ? translation.AtPiece(PieceOf(address, translation)) : translation;
+    }
+
+    /// <summary>Changes the context or the privilege; forgets nothing (MOV CR3 with bit 63 set, VM entry with VPID).</summary>
+    /// <exception cref="ArgumentOutOfRangeException">The PCID has more than 12 bits.</exception>
+    public void SwitchContext(PagingContext context)
+    {
+        if (context.ProcessContext > PagingContext.MaxProcessContext)
         {
-            Translation cached = Translation.FromPayload(payload);
-            bool storeMustWalk = access == MemoryAccess.Write && !cached.StoreOk;
-            if (!storeMustWalk && !_source.Policy.Denies(needed, cached.RightsOf(_context.User), cached.ProtectionKey))
+            Throw.ContextOutOfRange("PCID", context.ProcessContext, PagingContext.MaxProcessContext);
+        }
+
+        _severalSecondStages |= context.SecondStage != _context.SecondStage;
+        _context = context;
+        _privilege = context.Privilege;
+        RefreshContext();
+    }
+
+    /// <summary>Changes CPL and EFLAGS.AC. Cost: a few instructions; nothing is forgotten.</summary>
+    public void SwitchPrivilege(bool user, bool alignmentCheck)
+    {
+        _context = _context with { User = user, AlignmentCheck = alignmentCheck };
+        _privilege = _context.Privilege;
+        _frontPrefix = DirectTlb.PrefixOf(_contextNumber, _privilege);
+    }
+
+    /// <summary>
+    /// The source's policy of accesses has changed (CR0.WP, CR4.SMEP, SMAP, PKE or PKS, PKRU): what was folded into the front is
+    /// forgotten; what the TLB holds is judged anew. Cost: one pass over the front.
+    /// </summary>
+    public void PolicyChanged() => _front.Clear();
+
+    /// <summary>Forgets what an invalidation names: the one place where that happens.</summary>
+    public void Invalidate(in TlbInvalidation invalidation)
+    {
+        ushort virtualProcessor = invalidation.VirtualProcessor;
+        ContextKey key = ContextKey.Of(_context.SecondStage, virtualProcessor, invalidation.ProcessContext);
+        switch (invalidation.Scope)
+        {
+            case InvalidationScope.Address or InvalidationScope.Context when _severalSecondStages:
+                // Combined mappings of every second stage go (Intel SDM Vol. 3C §28.4.3.1), and those are not enumerable.
+                _contexts.ForgetVirtualProcessor(virtualProcessor, invalidation.IncludesGlobals);
+                break;
+            case InvalidationScope.Address:
+                InvalidateAddress(in invalidation, key);
+                break;
+            case InvalidationScope.Context:
+                _contexts.Forget(key);
+                break;
+            case InvalidationScope.VirtualProcessor:
+                _contexts.ForgetVirtualProcessor(virtualProcessor, invalidation.IncludesGlobals);
+                break;
+            case InvalidationScope.VirtualProcessorsButZero:
+                _contexts.ForgetAllButZero();
+                break;
+            case InvalidationScope.SecondStage:
+                _contexts.ForgetSecondStage(invalidation.SecondStage);
+                break;
+            default:
+                _contexts.ForgetAll();
+                break;
+        }
+
+        _source.Invalidate(in invalidation, invalidation.Scope == InvalidationScope.Address ? _contexts.TableNumberOf(key) : 0);
+        RefreshContext();
+    }
+
+    private void InvalidateAddress(in TlbInvalidation invalidation, ContextKey key)
+    {
+        ContextKey globalKey = ContextKey.GlobalOf(_context.SecondStage, invalidation.VirtualProcessor);
+        if (_holdsPieces)
+        {
+            // The address's page may stand in pieces that only a pass over the TLB would find: forget the context.
+            _contexts.Forget(key);
+            if (invalidation.IncludesGlobals)
             {
-                return FillFront(address, cached);
+                _contexts.Forget(globalKey);
+            }
+
+            return;
+        }
+
+        ulong address = invalidation.Address.Value & AddressBits.Mask57;
+        _tlb.Drop(address, _contexts.NumberOf(key));
+        if (invalidation.IncludesGlobals && _holdsGlobals)
+        {
+            _tlb.Drop(address, _contexts.NumberOf(globalKey));
+        }
+
+        _front.DropPagesOf(address);
+        if (invalidation.IncludesTablesOfContext)
+        {
+            _contexts.ForgetTables(key);
+        }
+    }
+
+    private Translation Lookup(ulong address, AccessRights needed)
+    {
+        if (TryFindCached(address, out Translation cached))
+        {
+            bool storeMustWalk = (needed & AccessRights.Write) != 0 && !cached.StoreOk;
+            bool isShadowStack = (needed & AccessRights.ShadowStack) != 0;
+            bool isUser = (needed & AccessRights.User) != 0;
+            if (!storeMustWalk && !isShadowStack && !_source.Policy.Denies(needed, cached.RightsOf(isUser), cached.ProtectionKey))
+            {
+                return cached;
             }
 
             // A protection fault is reported from the tables, never from the TLB: they may have been relaxed since.
-            _tlb.Drop(address, _contextNumber);
+            DropCached(address);
+        }
+
+        return WalkAndFill(address, needed);
+    }
+
+    private bool TryFindCached(ulong address, out Translation cached)
+    {
+        bool found = _tlb.TryFind(address, _contextNumber, out ulong payload)
+                     || (_holdsGlobals && _tlb.TryFind(address, _globalNumber, out payload));
+        cached = Translation.FromPayload(payload);
+        return found;
+    }
+
+    private void DropCached(ulong address)
+    {
+        _tlb.Drop(address, _contextNumber);
+        if (_holdsGlobals)
+        {
+            _tlb.Drop(address, _globalNumber);
+        }
+    }
+
+    private Translation WalkAndFill(ulong address, AccessRights needed)
+    {
+        int unused = 64 - _source.LinearAddressBits;
+        ulong linear = (ulong)((long)(address << (64 - AddressBits.LinearBits)) >> (64 - AddressBits.LinearBits));
+        if ((ulong)((long)(address << unused) >> unused) != linear)
+        {
+            return Translation.Fault(TranslationStatus.NotCanonical);
         }
 
         Translation walked = _source.Translate(address, needed);
@@ -96,87 +245,51 @@ public sealed class Mmu<TSource>
         {
             // A page fault forgets what is cached of its address, so that it does not recur once the tables grant the access
             // (Intel SDM Vol. 3A §4.10.4.1).
-            _source.Invalidate(
-                TlbInvalidation.OfAddress(_context.VirtualProcessor, _context.ProcessContext, gva), _contextNumber);
+            TlbInvalidation ofAddress = TlbInvalidation.OfAddress(
+                _context.VirtualProcessor, _context.ProcessContext, GuestVirtualAddress.FromValid(linear));
+            _source.Invalidate(in ofAddress, _source.Context);
+            DropCached(address);
             _front.Drop(address >> (int)PageSize.Size4K);
             return walked;
         }
 
         Walks++;
         _holdsPieces |= walked.IsPiece;
-        _tlb.Insert(address, walked.Size, _contextNumber, walked.Payload);
-        return FillFront(address, walked);
-    }
-
-    /// <summary>Changes the context or the privilege; forgets nothing (MOV CR3 with bit 63 set).</summary>
-    public void SwitchContext(PagingContext context)
-    {
-        if (context.ProcessContext > PagingContext.MaxProcessContext)
-        {
-            Throw.ContextOutOfRange("PCID", context.ProcessContext, PagingContext.MaxProcessContext);
-        }
-
-        _context = context;
-        _privilege = context.User ? AccessRights.User : AccessRights.None;
-        RefreshContext();
-    }
-
-    /// <summary>Forgets what an invalidation names: the one place where that happens.</summary>
-    public void Invalidate(in TlbInvalidation invalidation)
-    {
-        ushort virtualProcessor = invalidation.VirtualProcessor;
-        uint number = invalidation.Scope <= InvalidationScope.Context
-            ? _contexts.NumberOf(virtualProcessor, invalidation.ProcessContext)
-            : 0;
-        _source.Invalidate(in invalidation, number);
-        switch (invalidation.Scope)
-        {
-            case InvalidationScope.Address:
-                if (_holdsPieces)
-                {
-                    // The address's page may stand in pieces that only a pass over the TLB would find: forget the context.
-                    _contexts.Forget(virtualProcessor, invalidation.ProcessContext);
-                    break;
-                }
-
-                ulong address = invalidation.Address.Value & AddressBits.Mask48;
-                _tlb.Drop(address, number);
-                _front.DropPagesOf(address);
-                break;
-            case InvalidationScope.Context:
-                _contexts.Forget(virtualProcessor, invalidation.ProcessContext);
-                break;
-            case InvalidationScope.VirtualProcessor:
-                _contexts.ForgetVirtualProcessor(virtualProcessor);
-                break;
-            default:
-                _contexts.ForgetAll();
-                break;
-        }
-
-        RefreshContext();
+        _holdsGlobals |= walked.IsGlobal;
+        _tlb.Insert(address, walked.Size, walked.IsGlobal ? _globalNumber : _contextNumber, walked.Payload);
+        return walked;
     }
 
     private void RefreshContext()
     {
-        _contextNumber = _contexts.NumberOf(_context.VirtualProcessor, _context.ProcessContext);
+        ContextKey key = ContextKey.Of(_context.SecondStage, _context.VirtualProcessor, _context.ProcessContext);
+        ContextKey globalKey = ContextKey.GlobalOf(_context.SecondStage, _context.VirtualProcessor);
+        _contextNumber = _contexts.NumberOf(key);
+        _globalNumber = _contexts.NumberOf(globalKey);
         if (_contexts.Restarted)
         {
             _tlb.Clear();
             _front.Clear();
-            _source.Invalidate(TlbInvalidation.All, 0);
+            _source.ClearTables();
             _contexts.AcknowledgeRestart();
+
+            // Numbers handed out before the restart, among them perhaps one just now, mean nothing any more.
+            _contextNumber = _contexts.NumberOf(key);
+            _globalNumber = _contexts.NumberOf(globalKey);
         }
 
-        _source.Context = _contextNumber;
-        _frontPrefix = DirectTlb.PrefixOf(_contextNumber, _context.User);
+        _source.Context = _contexts.TableNumberOf(key);
+        _frontPrefix = DirectTlb.PrefixOf(_contextNumber, _privilege);
     }
+
+    private static ulong PieceOf(ulong address, Translation translation)
+        => translation.HostPage | (address & (translation.Size.SizeBytes() - 1) & ~0xFFFUL);
 
     private Translation FillFront(ulong address, Translation translation)
     {
-        ulong piece = translation.HostPage | (address & (translation.Size.SizeBytes() - 1) & ~0xFFFUL);
-        AccessRights fast = FastRights(translation);
-        _front.Fill(DirectTlb.TagOf(address >> (int)PageSize.Size4K, _frontPrefix), piece, fast, translation.Size > PageSize.Size4K);
+        ulong piece = PieceOf(address, translation);
+        ulong tag = DirectTlb.TagOf(address >> (int)PageSize.Size4K, _frontPrefix);
+        _front.Fill(tag, piece, FastRights(translation), translation.Size > PageSize.Size4K);
         return translation.AtPiece(piece);
     }
 

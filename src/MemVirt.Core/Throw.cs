@@ -7,7 +7,7 @@ internal static class Throw
 {
     [DoesNotReturn]
     internal static void NotCanonical(ulong value)
-        => throw new ArgumentOutOfRangeException(nameof(value), $"0x{value:x} is not canonical: bits 63:47 must be equal.");
+        => throw new ArgumentOutOfRangeException(nameof(value), $"0x{value:x} is not canonical: bits 63:56 must be equal.");
 
     [DoesNotReturn]
     internal static void PhysicalAddressTooWide(ulong value)

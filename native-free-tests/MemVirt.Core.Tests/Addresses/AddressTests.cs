@@ -5,8 +5,8 @@ namespace MemVirt.Core.Tests.Addresses;
 
 public class AddressTests
 {
-    private const ulong LastLow = 0x0000_7FFF_FFFF_FFFF;
-    private const ulong FirstHigh = 0xFFFF_8000_0000_0000;
+    private const ulong LastLow = 0x00FF_FFFF_FFFF_FFFF;
+    private const ulong FirstHigh = 0xFF00_0000_0000_0000;
 
     [Theory]
     [InlineData(0UL, true)]
@@ -15,9 +15,9 @@ public class AddressTests
     [InlineData(FirstHigh - 1, false)]
     [InlineData(FirstHigh, true)]
     [InlineData(ulong.MaxValue, true)]
-    public void Canonical_means_bits_63_to_47_are_equal(ulong value, bool canonical)
+    public void An_address_has_equal_bits_63_to_56(ulong value, bool canonical)
     {
-        Assert.Equal(canonical, GuestVirtualAddress.IsCanonical(value));
+        Assert.Equal(canonical, GuestVirtualAddress.IsCanonical(value, GuestVirtualAddress.FiveLevelBits));
         if (canonical)
         {
             Assert.Equal(value, GuestVirtualAddress.Create(value).Value);
@@ -28,6 +28,14 @@ public class AddressTests
             Assert.Contains($"0x{value:x}", thrown.Message, StringComparison.Ordinal);
         }
     }
+
+    [Theory]
+    [InlineData(0x0000_7FFF_FFFF_FFFFUL, true)]
+    [InlineData(0x0000_8000_0000_0000UL, false)]
+    [InlineData(0xFFFF_7FFF_FFFF_FFFFUL, false)]
+    [InlineData(0xFFFF_8000_0000_0000UL, true)]
+    public void Canonical_for_four_levels_means_bits_63_to_47_are_equal(ulong value, bool canonical)
+        => Assert.Equal(canonical, GuestVirtualAddress.IsCanonical(value));
 
     [Fact]
     public void Sign_extension_of_any_word_is_canonical_and_keeps_bits_47_to_0()
@@ -58,7 +66,7 @@ public class AddressTests
         Gen.ULong.Sample(value =>
         {
             var gva = GuestVirtualAddress.SignExtend(value);
-            return (gva.PageNumber(size) * size.SizeBytes()) + gva.OffsetIn(size) == (gva.Value & ((1UL << 48) - 1))
+            return (gva.PageNumber(size) * size.SizeBytes()) + gva.OffsetIn(size) == (gva.Value & ((1UL << 57) - 1))
                    && gva.OffsetIn(size) < size.SizeBytes();
         });
     }

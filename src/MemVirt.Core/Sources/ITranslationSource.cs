@@ -12,9 +12,18 @@ public interface ITranslationSource
     /// <summary>Which accesses the rights of a translation allow.</summary>
     AccessPolicy Policy { get; }
 
+    /// <summary>Bits of a canonical linear address: 48 of four-level paging, 57 of five-level and where every address is allowed.</summary>
+    int LinearAddressBits { get; }
+
     /// <summary>Translates a linear address (its bits 56:0, or as many as the paging mode has) for an access that needs the given rights.</summary>
     Translation Translate(ulong address, AccessRights needed);
 
-    /// <summary>Forgets what caches hold; <paramref name="context"/> is the number of the context named, where it names one.</summary>
+    /// <summary>
+    /// Forgets what caches hold. A flush of whole contexts has changed their numbers already; <paramref name="context"/> is the number
+    /// of the context that the invalidation of an address names.
+    /// </summary>
     void Invalidate(in TlbInvalidation invalidation, uint context);
+
+    /// <summary>Forgets every entry of the paging-structure caches: context numbers are started over.</summary>
+    void ClearTables();
 }

@@ -44,6 +44,10 @@ public struct PagingSource<TStage, TReader>(TStage stage, TReader reader, GuestR
         => (_pdptes[0], _pdptes[1], _pdptes[2], _pdptes[3]) = (first, second, third, fourth);
 
     /// <inheritdoc/>
+    public readonly int LinearAddressBits
+        => rules.Mode == PagingMode.FourLevel ? GuestVirtualAddress.FourLevelBits : GuestVirtualAddress.FiveLevelBits;
+
+    /// <inheritdoc/>
     public Translation Translate(ulong address, AccessRights needed)
     {
         switch (rules.Mode)
@@ -60,6 +64,9 @@ public struct PagingSource<TStage, TReader>(TStage stage, TReader reader, GuestR
                 return TranslateLegacy(address & uint.MaxValue, needed);
         }
     }
+
+    /// <inheritdoc/>
+    public readonly void ClearTables() => caches?.Clear();
 
     /// <inheritdoc/>
     public void Invalidate(in TlbInvalidation invalidation, uint context)

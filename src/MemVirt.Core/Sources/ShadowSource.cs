@@ -29,6 +29,12 @@ public struct ShadowSource<TReader>(ShadowPager pager, TReader reader, PagingStr
     public readonly AccessPolicy Policy => _hardware.Policy;
 
     /// <inheritdoc/>
+    public readonly int LinearAddressBits => _hardware.LinearAddressBits;
+
+    /// <inheritdoc/>
+    public readonly void ClearTables() => _hardware.ClearTables();
+
+    /// <inheritdoc/>
     public Translation Translate(ulong address, AccessRights needed)
     {
         bool flushed = false;

@@ -12,20 +12,12 @@ internal static class SourceInvalidation
     {
         switch (invalidation.Scope)
         {
-            case InvalidationScope.Address:
+            case InvalidationScope.Address when !invalidation.IncludesTablesOfContext:
                 caches?.Drop(invalidation.Address.Value, context);
                 break;
-            case InvalidationScope.Context:
-                caches?.DropContext(context);
+            case InvalidationScope.SecondStage or InvalidationScope.All:
+                stage.Invalidate();
                 break;
-            default:
-                caches?.Clear();
-                break;
-        }
-
-        if (invalidation.Scope == InvalidationScope.All)
-        {
-            stage.Invalidate();
         }
     }
 }

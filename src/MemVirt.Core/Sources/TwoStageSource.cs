@@ -31,9 +31,15 @@ public struct TwoStageSource<TFormat, TStage, TReader>(
     public readonly AccessPolicy Policy => _rules.Policy;
 
     /// <inheritdoc/>
+    public readonly int LinearAddressBits => TFormat.ShiftOf(TFormat.Levels);
+
+    /// <inheritdoc/>
     public Translation Translate(ulong address, AccessRights needed)
         => GuestWalk<TFormat, TStage, TReader>.Translate(
             ref _stage, ref _reader, kind, _rules, caches, Context, Root, address, needed);
+
+    /// <inheritdoc/>
+    public readonly void ClearTables() => caches?.Clear();
 
     /// <inheritdoc/>
     public void Invalidate(in TlbInvalidation invalidation, uint context)

@@ -1,10 +1,9 @@
-using System.Diagnostics;
-
 namespace MemVirt.Core.Tlb;
 
 /// <summary>
-/// Gives each (VPID or ASID, PCID) a small number that fits a tag, and a new one when it is flushed: entries under the old number
-/// can never be found again, so a flush costs the same whatever the size of the TLB. No call allocates.
+/// Gives each context a small number that fits a tag, and a new one when it is flushed: entries under the old number can never be
+/// found again, so a flush costs the same whatever the size of the TLB. A flush of many contexts only notes the time; whoever was
+/// numbered before it is numbered anew when next asked for. No call allocates.
 /// </summary>
 public sealed class ContextTable
 {
@@ -12,10 +11,15 @@ public sealed class ContextTable
     public const int Capacity = 1 << 10;
 
     private const int Slots = Capacity * 2;
-    private readonly uint[] _keys = new uint[Slots];
-    private readonly uint[] _numbers = new uint[Slots];
+    private readonly Slot[] _slots = new Slot[Slots];
+    private readonly FlushTimes _virtualProcessors = new(Capacity);
+    private readonly FlushTimes _virtualProcessorsButGlobals = new(Capacity);
+    private readonly FlushTimes _secondStages = new(Capacity);
     private int _known;
     private uint _lastNumber;
+    private ulong _now = 1;
+    private ulong _everythingFlushed;
+    private ulong _allButZeroFlushed;
 
     /// <summary>
     /// Whether numbers have been started over: the caller then clears every structure tagged with them, and acknowledges by
@@ -24,72 +28,116 @@ public sealed class ContextTable
     public bool Restarted { get; private set; }
 
     /// <summary>The number of a context, from 1 to <see cref="TlbTag.MaxContext"/>.</summary>
-    public uint NumberOf(ushort virtualProcessor, ushort processContext)
+    public uint NumberOf(ContextKey key) => SlotOf(key).Number;
+
+    /// <summary>The number that the context's entries of paging-structure caches are tagged with.</summary>
+    public uint TableNumberOf(ContextKey key) => SlotOf(key).TableNumber;
+
+    /// <summary>Forgets a context: it has other numbers when it is next asked for.</summary>
+    public void Forget(ContextKey key)
     {
-        int slot = Find(Key(virtualProcessor, processContext));
-        if (_keys[slot] != 0)
+        ref Slot slot = ref _slots[Find(key.Value)];
+        if (slot.Key != 0)
         {
-            return _numbers[slot];
+            slot.Born = 0;
+        }
+    }
+
+    /// <summary>Forgets what paging-structure caches hold of a context.</summary>
+    public void ForgetTables(ContextKey key)
+    {
+        ref Slot slot = ref SlotOf(key);
+        uint number = NextNumber();
+        if (slot.Key != 0)
+        {
+            slot.TableNumber = number;
+        }
+    }
+
+    /// <summary>Forgets every context of a VPID or ASID.</summary>
+    public void ForgetVirtualProcessor(ushort virtualProcessor, bool includesGlobals)
+    {
+        _virtualProcessorsButGlobals.Set(virtualProcessor, ++_now);
+        if (includesGlobals)
+        {
+            _virtualProcessors.Set(virtualProcessor, _now);
         }
 
-        if (_known == Capacity)
+        if (_virtualProcessors.IsFull || _virtualProcessorsButGlobals.IsFull)
         {
             ForgetAll();
-            slot = Find(Key(virtualProcessor, processContext));
-        }
-
-        uint number = NextNumber();
-        slot = Find(Key(virtualProcessor, processContext));
-        _known++;
-        _keys[slot] = Key(virtualProcessor, processContext);
-        return _numbers[slot] = number;
-    }
-
-    /// <summary>Forgets a context: it has another number when it is next asked for.</summary>
-    public void Forget(ushort virtualProcessor, ushort processContext)
-    {
-        int slot = Find(Key(virtualProcessor, processContext));
-        if (_keys[slot] != 0)
-        {
-            // The slot stays, so that no probe sequence breaks; only its number changes.
-            uint number = NextNumber();
-            slot = Find(Key(virtualProcessor, processContext));
-            _numbers[slot] = number;
         }
     }
 
-    /// <summary>Forgets every context of a VPID or ASID. Cost: one pass over the table.</summary>
-    public void ForgetVirtualProcessor(ushort virtualProcessor)
+    /// <summary>Forgets every context of every VPID but 0.</summary>
+    public void ForgetAllButZero() => _allButZeroFlushed = ++_now;
+
+    /// <summary>Forgets every context of a second stage.</summary>
+    public void ForgetSecondStage(ushort secondStage)
     {
-        for (int slot = 0; slot < Slots; slot++)
+        _secondStages.Set(secondStage, ++_now);
+        if (_secondStages.IsFull)
         {
-            if (_keys[slot] != 0 && (_keys[slot] - 1) >> 12 == virtualProcessor)
-            {
-                _numbers[slot] = NextNumber();
-            }
+            ForgetAll();
         }
     }
 
     /// <summary>Forgets every context.</summary>
     public void ForgetAll()
     {
-        Array.Clear(_keys);
-        _known = 0;
+        _everythingFlushed = ++_now;
+        if (_virtualProcessors.IsFull || _virtualProcessorsButGlobals.IsFull || _secondStages.IsFull)
+        {
+            _virtualProcessors.Clear();
+            _virtualProcessorsButGlobals.Clear();
+            _secondStages.Clear();
+        }
     }
 
     /// <summary>The structures have been cleared.</summary>
     public void AcknowledgeRestart() => Restarted = false;
 
-    private static uint Key(ushort virtualProcessor, ushort processContext)
+    private ref Slot SlotOf(ContextKey key)
     {
-        Debug.Assert(processContext <= Access.PagingContext.MaxProcessContext, "A PCID has 12 bits.");
-        return (((uint)virtualProcessor << 12) | processContext) + 1;
+        ref Slot slot = ref _slots[Find(key.Value)];
+        if (slot.Key == 0 && _known == Capacity)
+        {
+            Array.Clear(_slots);
+            _known = 0;
+            slot = ref _slots[Find(key.Value)];
+        }
+
+        if (slot.Key != 0 && slot.Born > LastFlushOf(key))
+        {
+            return ref slot;
+        }
+
+        uint number = NextNumber();
+        uint tableNumber = NextNumber();
+        if (tableNumber < number)
+        {
+            // Numbers were started over in between, and the table was emptied with that.
+            (number, tableNumber) = (tableNumber, NextNumber());
+        }
+
+        slot = ref _slots[Find(key.Value)];
+        _known += slot.Key == 0 ? 1 : 0;
+        slot = new Slot { Key = key.Value, Number = number, TableNumber = tableNumber, Born = ++_now };
+        return ref slot;
     }
 
-    private int Find(uint key)
+    private ulong LastFlushOf(ContextKey key)
     {
-        int slot = (int)((key * 0x9E3779B1u) >> 21);
-        while (_keys[slot] != 0 && _keys[slot] != key)
+        FlushTimes ofProcessor = key.IsGlobal ? _virtualProcessors : _virtualProcessorsButGlobals;
+        ulong last = Math.Max(_everythingFlushed, ofProcessor.Of(key.VirtualProcessor));
+        last = Math.Max(last, _secondStages.Of(key.SecondStage));
+        return key.VirtualProcessor == 0 ? last : Math.Max(last, _allButZeroFlushed);
+    }
+
+    private int Find(ulong key)
+    {
+        int slot = (int)((key * 0x9E37_79B9_7F4A_7C15UL) >> 53);
+        while (_slots[slot].Key != 0 && _slots[slot].Key != key)
         {
             slot = (slot + 1) & (Slots - 1);
         }
@@ -101,11 +149,22 @@ public sealed class ContextTable
     {
         if (_lastNumber == TlbTag.MaxContext)
         {
-            ForgetAll();
+            Array.Clear(_slots);
+            _known = 0;
             Restarted = true;
             _lastNumber = 0;
         }
 
         return ++_lastNumber;
+    }
+
+    private struct Slot
+    {
+        internal ulong Key;
+        internal uint Number;
+        internal uint TableNumber;
+
+        /// <summary>When it was numbered; it counts only where that is after the last flush that covers it.</summary>
+        internal ulong Born;
     }
 }

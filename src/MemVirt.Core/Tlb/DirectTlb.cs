@@ -15,13 +15,17 @@ public sealed class DirectTlb
     private readonly Entry[] _entries = new Entry[1 << SizeLog2];
     private bool _holdsLargePages;
 
-    /// <summary>The tag of a 4 KiB page in a context; the field of the page size tells user from supervisor here.</summary>
+    /// <summary>The tag of a 4 KiB page in a context; the field of the page size tells the privileges apart here.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static ulong TagOf(ulong pageNumber, ulong contextPrefix) => pageNumber | contextPrefix;
 
-    /// <summary>The bits that all tags of a context and privilege share.</summary>
-    public static ulong PrefixOf(uint context, bool user)
-        => TlbTag.Prefix(user ? Addresses.PageSize.Size2M : Addresses.PageSize.Size4K, context);
+    /// <summary>The bits that all tags of a context and privilege share: supervisor, user, or supervisor with EFLAGS.AC.</summary>
+    public static ulong PrefixOf(uint context, AccessRights privilege)
+        => TlbTag.Prefix(
+            privilege == AccessRights.User ? Addresses.PageSize.Size2M
+            : privilege == AccessRights.AlignmentCheck ? Addresses.PageSize.Size1G
+            : Addresses.PageSize.Size4K,
+            context);
 
     /// <summary>The host page of a tag for an access, or false.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)] // the hit path: bench MmuBenchmarks
