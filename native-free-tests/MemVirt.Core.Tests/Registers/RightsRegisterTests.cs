@@ -89,10 +89,7 @@ public class RightsRegisterTests
     public void Writes_of_registers_allocate_nothing()
     {
         ulong cr3 = 0x1000;
-        Run();
-        long before = GC.GetAllocatedBytesForCurrentThread();
-        Run();
-        Assert.Equal(0, GC.GetAllocatedBytesForCurrentThread() - before);
+        Assert.Equal(0, Allocations.Of(Run));
 
         void Run()
         {
