@@ -147,7 +147,8 @@ public class EffectiveTypeTests
     [Fact]
     public void Rules_allocate_nothing_when_asked()
     {
-        Assert.True(Mtrrs.TryCreate(0x806, [MtrrRange.Of(1UL << 31, 1UL << 31, MemoryType.Uncacheable, 40)], [], 40, out Mtrrs? mtrrs));
+        MtrrRange range = MtrrRange.Of(1UL << 31, 1UL << 31, MemoryType.Uncacheable, 40);
+        Assert.True(Mtrrs.TryCreate(0x806, [range], [], 40, out Mtrrs? mtrrs));
         var rules = new MemoryTypeRules { Mtrrs = mtrrs };
         int types = 0;
         Assert.Equal(0, Allocations.Of(Ask));

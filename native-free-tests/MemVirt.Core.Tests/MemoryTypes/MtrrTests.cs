@@ -33,7 +33,8 @@ public class MtrrTests(ITestOutputHelper output)
     public void Overlapping_ranges_give_the_type_that_takes_precedence(string ranges, string expected)
     {
         string[] names = ranges.Split(' ', StringSplitOptions.RemoveEmptyEntries);
-        Mtrrs mtrrs = Create(Enabled | 6, [.. names.Select(name => MtrrRange.Of(0x1000_0000, 0x10_0000, ManualTables.Parse(name), Width))]);
+        Mtrrs mtrrs = Create(
+            Enabled | 6, [.. names.Select(name => MtrrRange.Of(0x1000_0000, 0x10_0000, ManualTables.Parse(name), Width))]);
         Assert.Equal(ManualTables.Parse(expected), mtrrs.TypeOf(0x100F_FFFF));
         Assert.Equal(MemoryType.WriteBack, mtrrs.TypeOf(0x1010_0000));
         Assert.Equal(MemoryType.WriteBack, mtrrs.TypeOf(0x0FFF_FFFF));

@@ -46,7 +46,8 @@ public class MoveToCr0Tests
     [Fact]
     public void Reserved_bits_of_the_low_half_are_dropped_and_ET_stays_set()
     {
-        RegisterWrite write = ControlRegisterWrites.MoveToCr0(RegisterStates.Unpaged, ProcessorFeatures.Everything, 0x7FFF_FFFF & ~16UL);
+        const ulong value = 0x7FFF_FFFF & ~16UL;
+        RegisterWrite write = ControlRegisterWrites.MoveToCr0(RegisterStates.Unpaged, ProcessorFeatures.Everything, value);
         Assert.False(write.GeneralProtection);
         Assert.Equal(0x6005_003FUL, write.Registers.Cr0);
     }

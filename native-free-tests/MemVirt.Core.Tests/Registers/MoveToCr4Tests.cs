@@ -117,7 +117,10 @@ public class MoveToCr4Tests
     [Fact]
     public void Several_changes_together_forget_what_the_widest_of_them_does()
     {
-        ulong[] bits = [Pae, Cr4.PageGlobalEnable, Cr4.PageSizeExtensions, Cr4.SupervisorExecutionPrevention, Cr4.ProtectionKeysUser];
+        ulong[] bits =
+        [
+            Pae, Cr4.PageGlobalEnable, Cr4.PageSizeExtensions, Cr4.SupervisorExecutionPrevention, Cr4.ProtectionKeysUser,
+        ];
         foreach (ProcessorVendor vendor in Enum.GetValues<ProcessorVendor>())
         {
             foreach (ulong from in MoveToCr0Tests.Subsets(bits))

@@ -26,7 +26,7 @@ internal static class RegisterStates
     internal static PagingRegisters FiveLevel => LongMode with { Cr4 = Cr4.PhysicalAddressExtension | Cr4.LinearAddress57 };
 
     /// <summary>PAE paging.</summary>
-    internal static PagingRegisters Pae => new() { Cr0 = Cr0Plain | Cr0.Paging, Cr3 = 0x1000, Cr4 = Cr4.PhysicalAddressExtension };
+    internal static PagingRegisters Pae => Bits32 with { Cr4 = Cr4.PhysicalAddressExtension };
 
     /// <summary>32-bit paging.</summary>
     internal static PagingRegisters Bits32 => new() { Cr0 = Cr0Plain | Cr0.Paging, Cr3 = 0x1000 };

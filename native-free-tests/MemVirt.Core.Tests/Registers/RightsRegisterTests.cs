@@ -81,7 +81,8 @@ public class RightsRegisterTests
             RegisterWrite write = RightsRegisterWrites.ChangePrivilege(RegisterStates.LongMode, level, level == 2);
             Assert.False(write.GeneralProtection);
             Assert.Equal(RegisterFlush.None, write.Flush);
-            Assert.Equal(RegisterStates.LongMode with { CurrentPrivilegeLevel = level, AlignmentCheck = level == 2 }, write.Registers);
+            PagingRegisters expected = RegisterStates.LongMode with { CurrentPrivilegeLevel = level, AlignmentCheck = level == 2 };
+            Assert.Equal(expected, write.Registers);
         }
     }
 

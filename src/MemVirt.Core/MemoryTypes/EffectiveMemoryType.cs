@@ -42,12 +42,14 @@ public static class EffectiveMemoryType
     ];
 
     /// <summary>
-    /// Intel SDM Vol. 3A table 11-7: a page of type <paramref name="page"/> over memory of type <paramref name="memory"/>, with CR0.CD
-    /// clear. Without paging the page's type is WB, which leaves the memory's.
+    /// Intel SDM Vol. 3A table 11-7: a page of type <paramref name="page"/> over memory of type <paramref name="memory"/>, with
+    /// CR0.CD clear. Without paging the page's type is WB, which leaves the memory's.
     /// </summary>
     public static MemoryType Intel(MemoryType page, MemoryType memory) => (MemoryType)IntelTable[((int)memory * 8) + (int)page];
 
-    /// <summary>AMD APM Vol. 2 table 7-11, and table 15-20 where <paramref name="page"/> is what two stages combine to, WC+ included.</summary>
+    /// <summary>
+    /// AMD APM Vol. 2 table 7-11, and table 15-20 where <paramref name="page"/> is what two stages combine to, WC+ included.
+    /// </summary>
     public static MemoryType Amd(MemoryType page, MemoryType memory) => (MemoryType)AmdTable[((int)memory * 10) + (int)page];
 
     /// <summary>

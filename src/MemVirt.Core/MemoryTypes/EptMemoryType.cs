@@ -28,7 +28,8 @@ public static class EptMemoryType
             : EffectiveMemoryType.Intel(page, TypeOf(leaf));
 
     /// <summary>Whether VM entry takes an EPTP's bits 2:0: UC or WB (§24.6.11, §26.2.1.1).</summary>
-    public static bool IsValidForTables(ulong eptPointer) => (MemoryType)(eptPointer & 7) is MemoryType.Uncacheable or MemoryType.WriteBack;
+    public static bool IsValidForTables(ulong eptPointer)
+        => (MemoryType)(eptPointer & 7) is MemoryType.Uncacheable or MemoryType.WriteBack;
 
     /// <summary>The type of accesses to the EPT tables themselves: the EPTP's bits 2:0, or UC with CR0.CD (§28.3.7.1).</summary>
     public static MemoryType OfTables(ulong eptPointer, bool cacheDisable)

@@ -3,8 +3,8 @@ using MemVirt.Core.Registers;
 namespace MemVirt.Core.MemoryTypes;
 
 /// <summary>
-/// Everything that decides memory types on one processor except the entries themselves: PATs, MTRRs, vendor and CR0.CD. Immutable; a
-/// change of any of them makes another one. No call allocates.
+/// Everything that decides memory types on one processor except the entries themselves: PATs, MTRRs, vendor and CR0.CD.
+/// Immutable; a change of any of them makes another one. No call allocates.
 /// </summary>
 public sealed record MemoryTypeRules
 {
@@ -30,7 +30,8 @@ public sealed record MemoryTypeRules
         => EffectiveMemoryType.Of(Vendor, PageAttributes.TypeAt(index), Mtrrs.TypeOf(address), CacheDisable);
 
     /// <summary>The type of an access without paging: the MTRRs' (CR0.PG clear; Intel SDM Vol. 3A §11.11.4.1).</summary>
-    public MemoryType Unpaged(ulong address) => EffectiveMemoryType.Of(Vendor, MemoryType.WriteBack, Mtrrs.TypeOf(address), CacheDisable);
+    public MemoryType Unpaged(ulong address)
+        => EffectiveMemoryType.Of(Vendor, MemoryType.WriteBack, Mtrrs.TypeOf(address), CacheDisable);
 
     /// <summary>The type of an access through EPT (Intel SDM Vol. 3C §28.3.7.2).</summary>
     /// <param name="index">From the guest's entry, by <see cref="PageAttributeBits"/>.</param>

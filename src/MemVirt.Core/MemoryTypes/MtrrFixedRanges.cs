@@ -1,10 +1,13 @@
 namespace MemVirt.Core.MemoryTypes;
 
-/// <summary>Where an address below 1 MiB lies among the 88 fields of the fixed-range MTRRs (Intel SDM Vol. 3A §11.11.2.2, table 11-9).</summary>
+/// <summary>
+/// Where an address below 1 MiB lies among the 88 fields of the fixed-range MTRRs (Intel SDM Vol. 3A §11.11.2.2, table 11-9).
+/// </summary>
 public static class MtrrFixedRanges
 {
     /// <summary>
-    /// MSRs: IA32_MTRR_FIX64K_00000 (250H), FIX16K_80000 and A0000 (258H, 259H), FIX4K_C0000 to F8000 (268H to 26FH), in this order.
+    /// MSRs: IA32_MTRR_FIX64K_00000 (250H), FIX16K_80000 and A0000 (258H, 259H), FIX4K_C0000 to F8000 (268H to 26FH), in this
+    /// order.
     /// </summary>
     public const int RegisterCount = 11;
 

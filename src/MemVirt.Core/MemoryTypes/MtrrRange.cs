@@ -18,7 +18,9 @@ public readonly record struct MtrrRange(ulong Base, ulong Mask)
     public static MtrrRange Of(ulong start, ulong lengthBytes, MemoryType type, int physicalAddressBits)
         => new(start | (ulong)type, (~(lengthBytes - 1) & ((1UL << physicalAddressBits) - 1)) | ValidBit);
 
-    /// <summary>Whether WRMSR takes both halves: no reserved bit, no reserved type (§11.11.2.3); otherwise it is #GP(0).</summary>
+    /// <summary>
+    /// Whether WRMSR takes both halves: no reserved bit, no reserved type (§11.11.2.3); otherwise it is #GP(0).
+    /// </summary>
     public bool IsWritable(int physicalAddressBits)
     {
         ulong wide = ulong.MaxValue << physicalAddressBits;

@@ -25,7 +25,9 @@ public sealed class Mtrrs
     /// <summary>After reset: off, so that all memory is UC (§11.11.5).</summary>
     public static Mtrrs Disabled { get; } = new(0, [], [], 52);
 
-    /// <summary>On, with no range at all and WB as the default: the state for whoever is not interested in memory types.</summary>
+    /// <summary>
+    /// On, with no range at all and WB as the default: the state for whoever is not interested in memory types.
+    /// </summary>
     public static Mtrrs AllWriteBack { get; } = new(Enable | (ulong)MemoryType.WriteBack, [], [], 52);
 
     /// <summary>IA32_MTRR_DEF_TYPE: the default type in bits 7:0, FE in bit 10, E in bit 11.</summary>
@@ -63,9 +65,9 @@ public sealed class Mtrrs
     }
 
     /// <summary>
-    /// The memory type of a physical address (§11.11.4.1). Disabled: UC. Below 1 MiB with fixed ranges on: theirs. Else of the variable
-    /// ranges that cover it: the one type, UC if it is among several, WT for WT and WB. Overlaps of other types are undefined and
-    /// UC here. With no range, the default.
+    /// The memory type of a physical address (§11.11.4.1). Disabled: UC. Below 1 MiB with fixed ranges on: theirs. Else of the
+    /// variable ranges that cover it: the one type, UC if it is among several, WT for WT and WB. Overlaps of other types are
+    /// undefined and UC here. With no range, the default.
     /// </summary>
     public MemoryType TypeOf(ulong address)
     {
@@ -95,9 +97,9 @@ public sealed class Mtrrs
     }
 
     /// <summary>
-    /// The one memory type of a range of physical addresses; false where it has several. A large page must then be used in pieces,
-    /// as processors do of their own accord where the fixed ranges disagree. Elsewhere the manual leaves a large page over several
-    /// types undefined and asks software for the most conservative one, UC, which is what is returned (§11.11.9).
+    /// The one memory type of a range of physical addresses; false where it has several. A large page must then be used in
+    /// pieces, as processors do of their own accord where the fixed ranges disagree. Elsewhere the manual leaves a large page
+    /// over several types undefined and asks software for the most conservative one, UC, which is what is returned (§11.11.9).
     /// </summary>
     /// <param name="start">A physical address.</param>
     /// <param name="lengthBytes">At least 1; the range must not wrap.</param>

@@ -1,8 +1,8 @@
 namespace MemVirt.Core.MemoryTypes;
 
 /// <summary>
-/// Memory types under AMD nested paging (APM Vol. 2 §15.25.8): the guest's PAT type and the host's combine by table 15-19, the outcome
-/// and the MTRRs of the system-physical address by table 15-20. Pure; no call allocates.
+/// Memory types under AMD nested paging (APM Vol. 2 §15.25.8): the guest's PAT type and the host's combine by table 15-19, the
+/// outcome and the MTRRs of the system-physical address by table 15-20. Pure; no call allocates.
 /// </summary>
 public static class NestedMemoryType
 {
@@ -32,7 +32,8 @@ public static class NestedMemoryType
     public static MemoryType Combine(MemoryType guest, MemoryType host) => (MemoryType)Table[((int)guest * 8) + (int)host];
 
     /// <summary>
-    /// The type of an access: table 15-19, then table 15-20. Where the guest's or the host's CR0.CD is set, cacheable types give way to CD.
+    /// The type of an access: table 15-19, then table 15-20. Where the guest's or the host's CR0.CD is set, cacheable types give
+    /// way to CD.
     /// </summary>
     /// <param name="guest">The guest's PAT type (gPAT); WB where its CR0.PG is clear.</param>
     /// <param name="host">The nested leaf's PAT type (the host's IA32_PAT).</param>
@@ -44,7 +45,9 @@ public static class NestedMemoryType
         return cacheDisable ? WithCachesOff(type) : type;
     }
 
-    /// <summary>What CR0.CD makes of a type: WT, WP and WB become CD; what is not cached stays as it is (APM §7.4, §7.6.2).</summary>
+    /// <summary>
+    /// What CR0.CD makes of a type: WT, WP and WB become CD; what is not cached stays as it is (APM §7.4, §7.6.2).
+    /// </summary>
     public static MemoryType WithCachesOff(MemoryType type)
         => type is MemoryType.WriteThrough or MemoryType.WriteProtected or MemoryType.WriteBack ? MemoryType.CacheDisabled : type;
 }

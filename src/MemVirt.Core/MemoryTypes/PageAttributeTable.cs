@@ -1,6 +1,8 @@
 namespace MemVirt.Core.MemoryTypes;
 
-/// <summary>IA32_PAT: eight memory types, which entries choose from by their PWT, PCD and PAT bits (Intel SDM Vol. 3A §11.12).</summary>
+/// <summary>
+/// IA32_PAT: eight memory types, which entries choose from by their PWT, PCD and PAT bits (Intel SDM Vol. 3A §11.12).
+/// </summary>
 public readonly record struct PageAttributeTable
 {
     private const ulong ResetValue = 0x0007_0406_0007_0406;
@@ -8,7 +10,9 @@ public readonly record struct PageAttributeTable
 
     private PageAttributeTable(ulong value) => _changed = value ^ ResetValue;
 
-    /// <summary>The table after power-up: WB, WT, UC-, UC, twice (Intel SDM Vol. 3A table 11-12); also the default of this type.</summary>
+    /// <summary>
+    /// The table after power-up: WB, WT, UC-, UC, twice (Intel SDM Vol. 3A table 11-12); also the default of this type.
+    /// </summary>
     public static PageAttributeTable Reset => default;
 
     /// <summary>The MSR's value.</summary>

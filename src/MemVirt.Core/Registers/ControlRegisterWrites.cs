@@ -11,8 +11,8 @@ public static class ControlRegisterWrites
     private const ulong Cr0ExtensionType = 1UL << 4;
 
     /// <summary>
-    /// MOV to CR0. #GP: bits 63:32; PG without PE; NW without CD; WP clear with CR4.CET; PG clear with CR4.PCIDE or in 64-bit mode;
-    /// PG set with EFER.LME but without CR4.PAE, or from a code segment with L set.
+    /// MOV to CR0. #GP: bits 63:32; PG without PE; NW without CD; WP clear with CR4.CET; PG clear with CR4.PCIDE or in 64-bit
+    /// mode; PG set with EFER.LME but without CR4.PAE, or from a code segment with L set.
     /// </summary>
     /// <param name="registers">The registers as they are.</param>
     /// <param name="features">The processor's.</param>
@@ -40,8 +40,8 @@ public static class ControlRegisterWrites
     }
 
     /// <summary>
-    /// MOV to CR3. #GP: a 1 in bits from MAXPHYADDR up, but for bit 63 with CR4.PCIDE and for bits 62:61 with LAM. The low bits that
-    /// paging ignores are kept. Forgets the non-global translations of the PCID loaded, unless bit 63 says not to.
+    /// MOV to CR3. #GP: a 1 in bits from MAXPHYADDR up, but for bit 63 with CR4.PCIDE and for bits 62:61 with LAM. The low bits
+    /// that paging ignores are kept. Forgets the non-global translations of the PCID loaded, unless bit 63 says not to.
     /// </summary>
     public static RegisterWrite MoveToCr3(in PagingRegisters registers, ProcessorFeatures features, ulong value)
     {

@@ -19,8 +19,8 @@ public static class Cr4Features
            | If(features.LinearAddressMasking, Cr4.LinearAddressMaskingSupervisor);
 
     /// <summary>
-    /// What MOV to CR4 must forget. Intel SDM Vol. 3A §4.10.4.1: PGE changed or PCIDE cleared, everything; PAE changed or SMEP set,
-    /// the current PCID. AMD APM Vol. 2 §5.5.3: PAE, PSE or PGE changed, or PCIDE cleared, or SMEP or PKE set, everything.
+    /// What MOV to CR4 must forget. Intel SDM Vol. 3A §4.10.4.1: PGE changed or PCIDE cleared, everything; PAE changed or SMEP
+    /// set, the current PCID. AMD APM Vol. 2 §5.5.3: PAE, PSE or PGE changed, or PCIDE cleared, or SMEP or PKE set, everything.
     /// </summary>
     public static RegisterFlush FlushOf(ulong before, ulong after, ProcessorVendor vendor)
     {

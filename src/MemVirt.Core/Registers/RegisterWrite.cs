@@ -1,11 +1,11 @@
 namespace MemVirt.Core.Registers;
 
-/// <summary>How a write of a register ended: refused with #GP, or the registers as they then are and what must be forgotten.</summary>
+/// <summary>How a write of a register ended: refused with #GP, or the registers afterwards and what must be forgotten.</summary>
 public readonly record struct RegisterWrite
 {
     private RegisterWrite(in PagingRegisters registers) => Registers = registers;
 
-    /// <summary>Whether the write is refused with #GP(0); then <see cref="Registers"/> are as before and nothing is forgotten.</summary>
+    /// <summary>Whether it is refused with #GP(0); then <see cref="Registers"/> are as before and nothing is forgotten.</summary>
     public bool GeneralProtection { get; private init; }
 
     /// <summary>The registers after the write.</summary>
@@ -40,6 +40,7 @@ public readonly record struct RegisterWrite
 
     internal static RegisterWrite Refused(in PagingRegisters registers) => new(registers) { GeneralProtection = true };
 
-    internal static RegisterWrite Done(in PagingRegisters registers, RegisterFlush flush = RegisterFlush.None, bool loadsPointers = false)
+    internal static RegisterWrite Done(
+        in PagingRegisters registers, RegisterFlush flush = RegisterFlush.None, bool loadsPointers = false)
         => new(registers) { Flush = flush, LoadsPageDirectoryPointers = loadsPointers };
 }

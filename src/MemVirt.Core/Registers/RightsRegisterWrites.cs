@@ -1,8 +1,8 @@
 namespace MemVirt.Core.Registers;
 
 /// <summary>
-/// Writes of the registers that decide rights but never make a processor forget a translation: IA32_EFER, PKRU, IA32_PKRS, CPL and
-/// EFLAGS.AC. A TLB that folds rights into its entries must look at the registers themselves. No call allocates.
+/// Writes of the registers that decide rights but never make a processor forget a translation: IA32_EFER, PKRU, IA32_PKRS, CPL
+/// and EFLAGS.AC. A TLB that folds rights into its entries must look at the registers themselves. No call allocates.
 /// </summary>
 public static class RightsRegisterWrites
 {
@@ -29,8 +29,8 @@ public static class RightsRegisterWrites
     }
 
     /// <summary>
-    /// WRPKRU (Intel SDM Vol. 2 "WRPKRU", Vol. 3A §4.6.2). #GP: bits 63:32, which come from EDX. With CR4.PKE clear the instruction
-    /// is #UD, which is the executing processor's to see.
+    /// WRPKRU (Intel SDM Vol. 2 "WRPKRU", Vol. 3A §4.6.2). #GP: bits 63:32, which come from EDX. With CR4.PKE clear the
+    /// instruction is #UD, which is the executing processor's to see.
     /// </summary>
     /// <param name="registers">The registers as they are.</param>
     /// <param name="value">EDX:EAX.</param>
