@@ -1,5 +1,6 @@
 using MemVirt.Core.Access;
 using MemVirt.Core.Formats;
+using MemVirt.Core.MemoryTypes;
 using MemVirt.Core.Registers;
 
 namespace MemVirt.Core.Sources;
@@ -52,6 +53,9 @@ public sealed class GuestRules
 
     /// <summary>Whether the leaf's G bit is looked at: CR4.PGE.</summary>
     public bool GlobalPages { get; private set; }
+
+    /// <summary>What decides memory types; null, as at first, where nobody asks for them.</summary>
+    public MemoryTypeRules? MemoryTypes { get; set; }
 
     /// <summary>Follows the registers. Cost: some nanoseconds, unless CR0, CR4 or EFER changed.</summary>
     public void Update(in PagingRegisters registers)

@@ -2,6 +2,7 @@ using System.Runtime.CompilerServices;
 using MemVirt.Core.Access;
 using MemVirt.Core.Faults;
 using MemVirt.Core.Formats;
+using MemVirt.Core.MemoryTypes;
 using MemVirt.Core.Stages;
 using MemVirt.Core.Walking;
 
@@ -72,10 +73,19 @@ internal static class GuestWalk<TFormat, TStage, TReader>
                             && ((walk.Rights & AccessRights.Write) != 0 || rules.Policy.SupervisorIgnoresReadOnly);
             bool isPiece = leafLevel < walk.Level || (TFormat.EntryBytes == 4 && walk.Level > 0);
             bool isGlobal = rules.GlobalPages && (walk.Entry & X64FourLevel.Global) != 0;
-            return Translation.Completed(
+            Translation translation = Translation.Completed(
                     hpa & pageMask, gpa & pageMask, leafLevel, rights, isDirty && stage.LeafDirty && mayStore, isPiece)
                 .WithAttributes(key, isGlobal);
+            return rules.MemoryTypes is null ? translation : WithMemoryType(translation, ref stage, rules.MemoryTypes, in walk, hpa);
         }
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static Translation WithMemoryType(
+        Translation translation, ref TStage stage, MemoryTypeRules types, in WalkResult walk, ulong hpa)
+    {
+        int index = PageAttributeBits.IndexOfPage(walk.Entry, largePage: walk.Level > 0);
+        return translation.WithMemoryType(stage.MemoryTypeOf(types, types.PageAttributes.TypeAt(index), hpa));
     }
 
     internal static AccessRights Combine(AccessRights guest, AccessRights stage)

@@ -4,6 +4,7 @@ using MemVirt.Core.Addresses;
 using MemVirt.Core.Faults;
 using MemVirt.Core.Formats;
 using MemVirt.Core.Invalidation;
+using MemVirt.Core.MemoryTypes;
 using MemVirt.Core.Registers;
 using MemVirt.Core.Stages;
 using MemVirt.Core.Walking;
@@ -24,7 +25,6 @@ public struct PagingSource<TStage, TReader>(TStage stage, TReader reader, GuestR
     private const ulong EntryPresent = 1;
     private TStage _stage = stage;
     private TReader _reader = reader;
-    private PdpteRegisters _pdptes;
 
     /// <summary>CR3 as MOV from CR3 reads it.</summary>
     public ulong Cr3 { readonly get; set; }
@@ -39,9 +39,28 @@ public struct PagingSource<TStage, TReader>(TStage stage, TReader reader, GuestR
     /// <inheritdoc/>
     public readonly AccessPolicy Policy => rules.Policy;
 
-    /// <summary>Sets the four PDPTE registers, as MOV to CR3 loads them in PAE paging (Intel SDM Vol. 3A §4.4.1).</summary>
-    public void LoadPdptes(ulong first, ulong second, ulong third, ulong fourth)
-        => (_pdptes[0], _pdptes[1], _pdptes[2], _pdptes[3]) = (first, second, third, fourth);
+    /// <summary>The four PDPTE registers of PAE paging (Intel SDM Vol. 3A §4.4.1).</summary>
+    public PageDirectoryPointers Pdptes { readonly get; set; }
+
+    /// <summary>
+    /// Reads the four PDPTEs that a CR3 names, as MOV to CR3 does in PAE paging; false where the second stage faults. That fault has
+    /// no linear address: bits 7 and 8 of an exit qualification are clear (Intel SDM Vol. 3C table 27-7).
+    /// </summary>
+    public bool TryReadPdptes(ulong cr3, out PageDirectoryPointers pointers, out SecondStageFault fault)
+    {
+        const ulong LinearAddressBits = 0x180;
+        ulong table = PageDirectoryPointers.TableAddress(cr3);
+        pointers = default;
+        fault = default;
+        if (!_stage.TryTranslate(table, AccessRights.Read | AccessRights.User, out ulong host, out _, out _))
+        {
+            fault = _stage.Fault with { Code = _stage.Fault.Code & ~LinearAddressBits };
+            return false;
+        }
+
+        pointers = new PageDirectoryPointers(ReadPdpte(host, 0), ReadPdpte(host, 1), ReadPdpte(host, 2), ReadPdpte(host, 3));
+        return true;
+    }
 
     /// <inheritdoc/>
     public readonly int LinearAddressBits
@@ -86,7 +105,7 @@ public struct PagingSource<TStage, TReader>(TStage stage, TReader reader, GuestR
         }
 
         Debug.Assert(rules.Mode == PagingMode.Pae, "Every mode has its case.");
-        ulong pdpte = _pdptes[(int)(address >> 30)];
+        ulong pdpte = Pdptes.Of((uint)address);
         return (pdpte & EntryPresent) == 0
             ? Translation.Fault(TranslationStatus.GuestNotPresent, code: (ulong)rules.Policy.NotPresent(needed))
             : GuestWalk<PaeFormat, TStage, TReader>.Translate(
@@ -106,12 +125,11 @@ public struct PagingSource<TStage, TReader>(TStage stage, TReader reader, GuestR
         ulong pageMask = ~((1UL << TableGeometry.ShiftOf(level)) - 1);
         bool storeOk = _stage.LeafDirty && (granted & AccessRights.Write) != 0;
         AccessRights rights = GuestWalk<X64FourLevel, TStage, TReader>.Combine(Guest, granted);
-        return Translation.Completed(hpa & pageMask, address & pageMask, level, rights, storeOk);
+        Translation translation = Translation.Completed(hpa & pageMask, address & pageMask, level, rights, storeOk);
+        return rules.MemoryTypes is not { } types
+            ? translation
+            : translation.WithMemoryType(_stage.MemoryTypeOf(types, MemoryType.WriteBack, hpa));
     }
 
-    [System.Runtime.CompilerServices.InlineArray(4)]
-    private struct PdpteRegisters
-    {
-        private ulong _element;
-    }
+    private ulong ReadPdpte(ulong hostTable, int number) => _reader.Read(hostTable + ((ulong)number * 8), TableKind.Guest, level: 2);
 }

@@ -2,13 +2,15 @@ using System.Runtime.CompilerServices;
 using MemVirt.Core.Access;
 using MemVirt.Core.Addresses;
 using MemVirt.Core.Faults;
+using MemVirt.Core.MemoryTypes;
 
 namespace MemVirt.Core.Sources;
 
 /// <summary>
 /// A translation or a fault, two words that travel in registers. First word: bits 5:0 the rights, bit 6 store-ok, bits 8:7 the leaf
 /// level of the effective size, bit 9 whether the guest's page is larger than that, bit 10 whether it is global, bit 11 whether
-/// everything cached before must be flushed, bits 51:12 the host page's address, bits 55:52 the protection key, bits 63:60 the status.
+/// everything cached before must be flushed, bits 51:12 the host page's address, bits 55:52 the protection key, bits 58:56 the
+/// memory type xor 6 (write-back), bits 63:60 the status.
 /// Of a fault: bits 51:12 its code, bit 9 whether it may become a #VE, bit 59 whether it met a guest table. Second word: the
 /// guest-physical address of the page, or of the access that faulted.
 /// </summary>
@@ -22,6 +24,7 @@ public readonly struct Translation
     private const ulong FlushBit = 1UL << 11;
     private const int CodeShift = 12;
     private const int KeyShift = 52;
+    private const int MemoryTypeShift = 56;
     private const ulong TableAccessBit = 1UL << 59;
     private const int StatusShift = 60;
     private readonly ulong _word;
@@ -49,6 +52,11 @@ public readonly struct Translation
 
     /// <summary>The guest's protection key of the page, 0 to 15 (Intel SDM Vol. 3A §4.6.2).</summary>
     public int ProtectionKey => (int)(_word >> KeyShift) & 15;
+
+    /// <summary>
+    /// The effective memory type (<see cref="MemoryTypeRules"/>); write-back where <see cref="GuestRules.MemoryTypes"/> is null.
+    /// </summary>
+    public MemoryType MemoryType => (MemoryType)((_word >> MemoryTypeShift) & 7) ^ MemoryType.WriteBack;
 
     /// <summary>Whether the page is global: CR4.PGE and the leaf's G bit (Intel SDM Vol. 3A §4.10.2.4).</summary>
     public bool IsGlobal => (_word & GlobalBit) != 0;
@@ -115,6 +123,10 @@ public readonly struct Translation
     /// <summary>The same translation with the guest leaf's key and G bit.</summary>
     internal Translation WithAttributes(int protectionKey, bool isGlobal)
         => new(_word | ((ulong)protectionKey << KeyShift) | (isGlobal ? GlobalBit : 0), GuestPhysical);
+
+    /// <summary>The same translation with a memory type.</summary>
+    internal Translation WithMemoryType(MemoryType type)
+        => new(_word | ((ulong)(type ^ MemoryType.WriteBack) << MemoryTypeShift), GuestPhysical);
 
     /// <summary>The same translation for a 4 KiB piece of the page; the size stays the mapping's.</summary>
     internal Translation AtPiece(ulong hostPiece) => new((_word & ~AddressBits.Frame) | hostPiece, GuestPhysical);

@@ -1,5 +1,5 @@
 using MemVirt.Core.Access;
-using MemVirt.Core.Faults;
+using MemVirt.Core.MemoryTypes;
 using MemVirt.Core.Walking;
 
 namespace MemVirt.Core.Stages;
@@ -31,6 +31,12 @@ public interface ISecondStage : ITableLocator
 
     /// <summary>What a final access's fault code says of the linear address besides, by the guest's rights.</summary>
     ulong DescribeLinearAddress(AccessRights guestRights);
+
+    /// <summary>The effective memory type of the access translated last.</summary>
+    /// <param name="types">PATs, MTRRs and CR0.CD.</param>
+    /// <param name="page">What the guest's leaf chooses from the PAT; write-back without paging.</param>
+    /// <param name="hpa">The host-physical address.</param>
+    MemoryType MemoryTypeOf(MemoryTypeRules types, MemoryType page, ulong hpa);
 
     /// <summary>Forgets every cached translation of the stage: INVEPT, a flush of the ASID.</summary>
     void Invalidate();

@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using MemVirt.Core.Access;
+using MemVirt.Core.MemoryTypes;
 
 namespace MemVirt.Core.Stages;
 
@@ -39,6 +40,10 @@ public readonly struct IdentityStage : ISecondStage
 
     /// <inheritdoc/>
     public ulong DescribeLinearAddress(AccessRights guestRights) => 0;
+
+    /// <inheritdoc/>
+    public MemoryType MemoryTypeOf(MemoryTypeRules types, MemoryType page, ulong hpa)
+        => EffectiveMemoryType.Of(types.Vendor, page, types.Mtrrs.TypeOf(hpa), types.CacheDisable);
 
     /// <inheritdoc/>
     public void Invalidate()

@@ -2,6 +2,7 @@ using System.Runtime.CompilerServices;
 using MemVirt.Core.Access;
 using MemVirt.Core.Faults;
 using MemVirt.Core.Formats;
+using MemVirt.Core.MemoryTypes;
 using MemVirt.Core.Walking;
 
 namespace MemVirt.Core.Stages;
@@ -28,6 +29,7 @@ public struct NestedStage<TFormat, TReader>(
     private readonly SecondStageRules _rules = rules ?? SecondStageRules.DefaultOf<TFormat>();
     private TReader _reader = reader;
     private SecondStageTables _tables = new(log);
+    private int _leafAttributes;
 
     /// <summary>The root table; a change, as by EPTP switching (VMFUNC leaf 0), goes with a change of <see cref="Context"/>.</summary>
     public ulong Root { readonly get; set; } = root;
@@ -64,6 +66,13 @@ public struct NestedStage<TFormat, TReader>(
             : 0;
 
     /// <inheritdoc/>
+    public readonly MemoryType MemoryTypeOf(MemoryTypeRules types, MemoryType page, ulong hpa)
+        => TFormat.IsExtendedPageTable
+            ? EptMemoryType.Effective(page, (ulong)_leafAttributes << EptFormat.MemoryTypeShift, types.CacheDisable)
+            : NestedMemoryType.Effective(
+                page, types.HostPageAttributes.TypeAt(_leafAttributes), types.Mtrrs.TypeOf(hpa), types.CacheDisable);
+
+    /// <inheritdoc/>
     public readonly void Invalidate()
     {
         nestedTlb?.Clear();
@@ -74,12 +83,13 @@ public struct NestedStage<TFormat, TReader>(
     {
         bool isStore = (needed & AccessRights.Write) != 0;
         bool isUserAddress = (needed & AccessRights.UserExecute) != 0;
-        if (nestedTlb is not null && nestedTlb.TryFind(gpa, Context, out hpa, out leafLevel, out AccessRights cached, out bool dirty))
+        if (nestedTlb is not null && nestedTlb.TryFind(gpa, Context, out hpa, out leafLevel, out AccessRights cached, out bool dirty, out int attributes))
         {
             rights = _rules.Effective(cached, isUserAddress);
             if ((KindOf(needed) & ~rights) == 0 && (dirty || !isStore))
             {
                 LeafDirty = dirty;
+                _leafAttributes = attributes;
                 return true;
             }
         }
@@ -108,7 +118,8 @@ public struct NestedStage<TFormat, TReader>(
             if (flags == 0 || TrySetLeafFlags(gpa, in walk, flags))
             {
                 LeafDirty = ((walk.Entry | flags) & dirtyFlag) == dirtyFlag && isAllowed;
-                nestedTlb?.Fill(gpa, Context, hpa, leafLevel, walk.Rights, LeafDirty);
+                _leafAttributes = AttributesOf(walk.Entry, leafLevel);
+                nestedTlb?.Fill(gpa, Context, hpa, leafLevel, walk.Rights, LeafDirty, _leafAttributes);
                 return true;
             }
 
@@ -118,6 +129,12 @@ public struct NestedStage<TFormat, TReader>(
             }
         }
     }
+
+    /// <summary>What of the leaf decides memory types: EPT's type and IPAT, or the index into the host's PAT.</summary>
+    private static int AttributesOf(ulong leaf, int level)
+        => TFormat.IsExtendedPageTable
+            ? (int)(leaf >> EptFormat.MemoryTypeShift) & 15
+            : PageAttributeBits.IndexOfPage(leaf, largePage: level > 0);
 
     /// <summary>The one right that decides: which of the two execute rights binds a fetch depends on CPL.</summary>
     private static AccessRights KindOf(AccessRights needed)

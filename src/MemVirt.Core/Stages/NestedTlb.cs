@@ -8,6 +8,7 @@ namespace MemVirt.Core.Stages;
 public sealed class NestedTlb(TagArray entries, PageSize pageSize)
 {
     private const int LevelShift = 7;
+    private const int AttributesShift = 52;
     private const ulong DirtyBit = 1UL << 6;
 
     /// <summary>Hits so far.</summary>
@@ -17,13 +18,13 @@ public sealed class NestedTlb(TagArray entries, PageSize pageSize)
     public void ResetHits() => Hits = 0;
 
     /// <summary>Looks a guest-physical address up.</summary>
-    public bool TryFind(ulong gpa, uint context, out ulong hpa, out int leafLevel, out AccessRights rights, out bool dirty)
+    public bool TryFind(ulong gpa, uint context, out ulong hpa, out int leafLevel, out AccessRights rights, out bool dirty, out int attributes)
     {
         ulong number = gpa >> pageSize.SizeLog2();
         int index = entries.Find(TlbTag.Create(number, PageSize.Size4K, context), number);
         if (index < 0)
         {
-            (hpa, leafLevel, rights, dirty) = (0, 0, AccessRights.None, false);
+            (hpa, leafLevel, rights, dirty, attributes) = (0, 0, AccessRights.None, false, 0);
             return false;
         }
 
@@ -32,12 +33,13 @@ public sealed class NestedTlb(TagArray entries, PageSize pageSize)
         hpa = (payload & AddressBits.Frame) | (gpa & (pageSize.SizeBytes() - 1));
         leafLevel = (int)(payload >> LevelShift) & 3;
         dirty = (payload & DirtyBit) != 0;
+        attributes = (int)(payload >> AttributesShift) & 15;
         rights = (AccessRights)(payload & (ulong)AccessRights.Unrestricted);
         return true;
     }
 
     /// <summary>Enters a translation; one of a page smaller than the entries' has no place here and is left out.</summary>
-    public void Fill(ulong gpa, uint context, ulong hpa, int leafLevel, AccessRights rights, bool dirty)
+    public void Fill(ulong gpa, uint context, ulong hpa, int leafLevel, AccessRights rights, bool dirty, int attributes = 0)
     {
         if (PageSizeExtensions.AtLevel(leafLevel) < pageSize)
         {
@@ -49,7 +51,8 @@ public sealed class NestedTlb(TagArray entries, PageSize pageSize)
         entries.Insert(
             TlbTag.Create(number, PageSize.Size4K, context),
             number,
-            page | (ulong)rights | (dirty ? DirtyBit : 0) | ((ulong)leafLevel << LevelShift));
+            page | (ulong)rights | (dirty ? DirtyBit : 0) | ((ulong)leafLevel << LevelShift)
+            | ((ulong)attributes << AttributesShift));
     }
 
     /// <summary>Drops the entry of a guest-physical address.</summary>

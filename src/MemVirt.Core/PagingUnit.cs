@@ -1,0 +1,258 @@
+using System.Runtime.CompilerServices;
+using MemVirt.Core.Access;
+using MemVirt.Core.Addresses;
+using MemVirt.Core.Faults;
+using MemVirt.Core.Invalidation;
+using MemVirt.Core.MemoryTypes;
+using MemVirt.Core.Registers;
+using MemVirt.Core.Sources;
+using MemVirt.Core.Stages;
+using MemVirt.Core.Walking;
+
+namespace MemVirt.Core;
+
+/// <summary>How a write of a control register ended.</summary>
+public enum RegisterWriteOutcome : byte
+{
+    /// <summary>The register is written, and what the manual says is forgotten.</summary>
+    Done,
+
+    /// <summary>#GP(0); nothing has changed.</summary>
+    GeneralProtection,
+
+    /// <summary>The PDPTEs of PAE paging could not be read through the second stage; nothing has changed.</summary>
+    SecondStageFault,
+}
+
+/// <summary>
+/// The paging side of one logical processor: its registers, the instructions that change them or invalidate translations, and the
+/// MMU that follows them in whatever paging mode they choose (Intel SDM Vol. 3A ch. 4). Serves one thread; no call allocates.
+/// </summary>
+/// <typeparam name="TStage">What guest-physical addresses go through: none, EPT or NPT.</typeparam>
+/// <typeparam name="TReader">How entries are read.</typeparam>
+public sealed class PagingUnit<TStage, TReader>
+    where TStage : struct, ISecondStage
+    where TReader : struct, ITableReader
+{
+    private readonly ProcessorFeatures _features;
+    private readonly GuestRules _rules;
+    private PagingRegisters _registers;
+    private LinearAddressRules _linear;
+    private ushort _virtualProcessor;
+    private ushort _secondStage;
+
+    /// <summary>A processor with registers as they are, which are taken for valid.</summary>
+    /// <param name="features">What CPUID says.</param>
+    /// <param name="stage">The second stage.</param>
+    /// <param name="reader">Reads entries.</param>
+    /// <param name="registers">The registers; in PAE mode the PDPTE registers are loaded by <see cref="TryReloadPdptes"/>.</param>
+    /// <param name="caches">Paging-structure caches, or null.</param>
+    /// <param name="tlbEntries">Entries of the tagged TLB.</param>
+    /// <param name="tlbWays">Its ways.</param>
+    public PagingUnit(
+        ProcessorFeatures features, TStage stage, TReader reader, in PagingRegisters registers, PagingStructureCaches? caches = null,
+        int tlbEntries = 1536, int tlbWays = 8)
+    {
+        _features = features;
+        _rules = new GuestRules(features, registers);
+        Mmu = new Mmu<PagingSource<TStage, TReader>>(new PagingSource<TStage, TReader>(stage, reader, _rules, caches), tlbEntries, tlbWays);
+        Commit(in registers);
+    }
+
+    /// <summary>The MMU; invalidations from elsewhere (INVEPT, a shoot-down) go to it.</summary>
+    public Mmu<PagingSource<TStage, TReader>> Mmu { get; }
+
+    /// <summary>The registers.</summary>
+    public ref readonly PagingRegisters Registers => ref _registers;
+
+    /// <summary>Why <see cref="RegisterWriteOutcome.SecondStageFault"/> came about.</summary>
+    public SecondStageFault LastStageFault { get; private set; }
+
+    /// <summary>PATs and MTRRs, for translations to bear memory types; null for none.</summary>
+    public MemoryTypeRules? MemoryTypes
+    {
+        get => _rules.MemoryTypes;
+        set => _rules.MemoryTypes = value;
+    }
+
+    /// <summary>
+    /// Translates a pointer: linear-address masking, the canonical check, then <see cref="Mmu{TSource}.Translate"/>. Details of a
+    /// fault come from <see cref="Explain"/>.
+    /// </summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)] // stands before each hit: bench MmuBenchmarks
+    public TranslationStatus Translate(ulong pointer, MemoryAccess access, out HostPhysicalAddress hpa)
+    {
+        if (!_linear.TryCanonicalize(pointer, access != MemoryAccess.Fetch, out ulong linear))
+        {
+            hpa = default;
+            return TranslationStatus.NotCanonical;
+        }
+
+        return Mmu.Translate(GuestVirtualAddress.FromValid(linear), access, out hpa);
+    }
+
+    /// <summary>Translates with all there is to say: the fault's code, the guest-physical address, rights, memory type.</summary>
+    /// <param name="pointer">The pointer.</param>
+    /// <param name="access">Read, write or fetch.</param>
+    /// <param name="linear">The linear address, as CR2 has it after a page fault.</param>
+    public Translation Explain(ulong pointer, MemoryAccess access, out ulong linear)
+        => _linear.TryCanonicalize(pointer, access != MemoryAccess.Fetch, out linear)
+            ? Mmu.TranslateBeyondFront(GuestVirtualAddress.FromValid(linear), access)
+            : Translation.Fault(TranslationStatus.NotCanonical);
+
+    /// <summary>Translates an implicit supervisor access or one of the shadow stack; see <see cref="Mmu{TSource}.TranslateAs"/>.</summary>
+    public Translation TranslateAs(ulong pointer, AccessRights needed, out ulong linear)
+        => _linear.TryCanonicalize(pointer, (needed & AccessRights.Execute) == 0, out linear)
+            ? Mmu.TranslateAs(GuestVirtualAddress.FromValid(linear), needed)
+            : Translation.Fault(TranslationStatus.NotCanonical);
+
+    /// <summary>MOV to CR0 (Intel SDM Vol. 2, Vol. 3A §2.5).</summary>
+    public RegisterWriteOutcome MoveToCr0(ulong value, bool longCodeSegment = false)
+        => Finish(ControlRegisterWrites.MoveToCr0(in _registers, _features, value, longCodeSegment));
+
+    /// <summary>MOV to CR3, with bit 63 where CR4.PCIDE is set (Intel SDM Vol. 3A §4.10.4.1).</summary>
+    public RegisterWriteOutcome MoveToCr3(ulong value) => Finish(ControlRegisterWrites.MoveToCr3(in _registers, _features, value));
+
+    /// <summary>MOV to CR4.</summary>
+    public RegisterWriteOutcome MoveToCr4(ulong value) => Finish(ControlRegisterWrites.MoveToCr4(in _registers, _features, value));
+
+    /// <summary>WRMSR to IA32_EFER.</summary>
+    public RegisterWriteOutcome WriteEfer(ulong value) => Finish(RightsRegisterWrites.WriteEfer(in _registers, _features, value));
+
+    /// <summary>WRPKRU, XRSTOR of PKRU.</summary>
+    public RegisterWriteOutcome WritePkru(ulong value) => Finish(RightsRegisterWrites.WritePkru(in _registers, value));
+
+    /// <summary>WRMSR to IA32_PKRS.</summary>
+    public RegisterWriteOutcome WritePkrs(ulong value) => Finish(RightsRegisterWrites.WritePkrs(in _registers, _features, value));
+
+    /// <summary>A change of CPL or EFLAGS.AC. Cost: a few instructions.</summary>
+    public void ChangePrivilege(byte currentPrivilegeLevel, bool alignmentCheck)
+    {
+        _registers.CurrentPrivilegeLevel = currentPrivilegeLevel;
+        _registers.AlignmentCheck = alignmentCheck;
+        Mmu.SwitchPrivilege(currentPrivilegeLevel == 3, alignmentCheck);
+    }
+
+    /// <summary>INVLPG; an address that is not canonical does nothing (Intel SDM Vol. 2).</summary>
+    public void Invlpg(ulong linear)
+    {
+        if (GuestVirtualAddress.IsCanonical(linear, Mmu.Source.LinearAddressBits))
+        {
+            Mmu.Invalidate(TlbInvalidation.Invlpg(_virtualProcessor, Mmu.Context.ProcessContext, GuestVirtualAddress.FromValid(linear)));
+        }
+    }
+
+    /// <summary>
+    /// INVPCID (Intel SDM Vol. 2): #GP for a type above 3, a reserved bit of the descriptor, PCID other than 0 without CR4.PCIDE for
+    /// types 0 and 1, or a linear address of type 0 that is not canonical.
+    /// </summary>
+    /// <param name="type">0 to 3.</param>
+    /// <param name="descriptorLow">Bits 63:0 of the descriptor: the PCID in bits 11:0, the rest reserved.</param>
+    /// <param name="descriptorHigh">Bits 127:64: the linear address.</param>
+    public RegisterWriteOutcome Invpcid(ulong type, ulong descriptorLow, ulong descriptorHigh)
+    {
+        bool contexts = (_registers.Cr4 & Cr4.ProcessContextEnable) != 0;
+        bool isBad = type > 3
+                     || descriptorLow >> 12 != 0
+                     || (type < 2 && descriptorLow != 0 && !contexts)
+                     || (type == 0 && !GuestVirtualAddress.IsCanonical(descriptorHigh, Mmu.Source.LinearAddressBits));
+        if (isBad)
+        {
+            return RegisterWriteOutcome.GeneralProtection;
+        }
+
+        Mmu.Invalidate(type switch
+        {
+            0 => TlbInvalidation.InvpcidAddress(
+                _virtualProcessor, (ushort)descriptorLow, GuestVirtualAddress.FromValid(descriptorHigh)),
+            1 => TlbInvalidation.InvpcidContext(_virtualProcessor, (ushort)descriptorLow),
+            2 => TlbInvalidation.InvpcidAll(_virtualProcessor),
+            _ => TlbInvalidation.InvpcidAllButGlobals(_virtualProcessor),
+        });
+        return RegisterWriteOutcome.Done;
+    }
+
+    /// <summary>
+    /// VM entry, VM exit or a switch of virtual processors: other registers under another tag. Nothing is forgotten; without VPID the
+    /// caller then applies <see cref="TlbInvalidation.InvvpidContext"/> of VPID 0 (Intel SDM Vol. 3C §28.4.3.1).
+    /// </summary>
+    public void Load(in PagingRegisters registers, ushort virtualProcessor, ushort secondStage = 0)
+    {
+        (_virtualProcessor, _secondStage) = (virtualProcessor, secondStage);
+        Commit(in registers);
+    }
+
+    /// <summary>Loads the PDPTE registers from CR3, as VM entry to a PAE guest does without EPT; false where they could not be read.</summary>
+    public bool TryReloadPdptes()
+    {
+        bool read = Mmu.Source.TryReadPdptes(_registers.Cr3, out PageDirectoryPointers pointers, out SecondStageFault fault);
+        LastStageFault = fault;
+        if (read)
+        {
+            Mmu.Source.Pdptes = pointers;
+        }
+
+        return read;
+    }
+
+    private RegisterWriteOutcome Finish(RegisterWrite write)
+    {
+        PageDirectoryPointers pointers = default;
+        if (write.LoadsPageDirectoryPointers)
+        {
+            if (!Mmu.Source.TryReadPdptes(write.Registers.Cr3, out pointers, out SecondStageFault fault))
+            {
+                LastStageFault = fault;
+                return RegisterWriteOutcome.SecondStageFault;
+            }
+
+            write = write.WithPointers(in _registers, in pointers, _features);
+        }
+
+        if (write.GeneralProtection)
+        {
+            return RegisterWriteOutcome.GeneralProtection;
+        }
+
+        if (write.LoadsPageDirectoryPointers)
+        {
+            Mmu.Source.Pdptes = pointers;
+        }
+
+        PagingRegisters after = write.Registers;
+        Commit(in after);
+        Flush(write.Flush, write.ProcessContext);
+        return RegisterWriteOutcome.Done;
+    }
+
+    private void Commit(in PagingRegisters registers)
+    {
+        bool policyChanges = (registers.Cr0, registers.Cr4, registers.Efer, registers.Pkru, registers.Pkrs)
+                             != (_registers.Cr0, _registers.Cr4, _registers.Efer, _registers.Pkru, _registers.Pkrs);
+        _registers = registers;
+        _linear = new LinearAddressRules(registers);
+        if (policyChanges)
+        {
+            _rules.Update(in registers);
+            Mmu.PolicyChanged();
+        }
+
+        Mmu.Source.Cr3 = registers.Cr3;
+        Mmu.SwitchContext(new PagingContext(
+            _virtualProcessor, RegisterWrite.ProcessContextOf(registers), registers.CurrentPrivilegeLevel == 3, _secondStage,
+            registers.AlignmentCheck));
+    }
+
+    private void Flush(RegisterFlush flush, ushort processContext)
+    {
+        switch (flush)
+        {
+            case RegisterFlush.NonGlobalOfContext:
+                Mmu.Invalidate(TlbInvalidation.InvpcidContext(_virtualProcessor, processContext));
+                break;
+            case RegisterFlush.AllOfContext or RegisterFlush.Everything:
+                Mmu.Invalidate(TlbInvalidation.InvpcidAll(_virtualProcessor));
+                break;
+        }
+    }
+}
