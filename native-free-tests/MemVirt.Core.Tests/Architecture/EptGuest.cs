@@ -65,6 +65,8 @@ internal sealed class EptGuest : IDisposable
     /// <summary>The host address of the EPT leaf of a guest-physical page.</summary>
     internal static ulong EptLeaf(ulong gpa) => EptTable(0) + (gpa >> 12 << 3);
 
+    internal SparseMemory Memory => _memory;
+
     internal ulong this[ulong hostAddress] => _memory.Read(hostAddress);
 
     internal void Put(ulong hostAddress, ulong word)

@@ -256,4 +256,58 @@ public class EptTests
         guest.Source.Stage.Context = 2;
         Assert.Equal(0x77_7000UL, guest.Access(UserRead).HostPage);
     }
+
+    /// <summary>§24.6.11, table 24-8: what a pointer says, and which VM entry takes.</summary>
+    [Theory]
+    [InlineData(0x1234_505EUL, true, 4, true)]
+    [InlineData(0x1234_5066UL, true, 5, true)]
+    [InlineData(0x1234_5018UL, true, 4, false)]
+    [InlineData(0x1234_501DUL, false, 4, false)]
+    [InlineData(0x1234_5016UL, false, 3, false)]
+    [InlineData(0x1234_511EUL, false, 4, false)]
+    [InlineData(0x100_1234_501EUL, false, 4, false)]
+    public void An_ept_pointer_says_root_levels_and_flags(ulong value, bool valid, int levels, bool flags)
+    {
+        var pointer = new EptPointer(value);
+        Assert.Equal(valid, pointer.IsValid(physicalAddressBits: 40, fiveLevels: true));
+        Assert.Equal(levels, pointer.Levels);
+        Assert.Equal(flags, pointer.AccessedAndDirty);
+        Assert.Equal(value & 0xF_FFFF_FFFF_F000, pointer.Root);
+    }
+
+    /// <summary>§25.5.6.3: VMFUNC leaf 0 takes a valid pointer of the list; another index or pointer is a VM exit.</summary>
+    [Fact]
+    public void A_guest_selects_a_pointer_from_the_list()
+    {
+        using var guest = new EptGuest(EptSettings.Default);
+        guest.Put(0x50_0000 + (3 * 8), EptPointer.Create(0x1000).Value);
+        guest.Put(0x50_0000 + (4 * 8), 0x1000 | 5);
+        var list = new EptPointerList(guest.Memory, 0x50_0000);
+        Assert.True(list.TrySelect(3, out EptPointer pointer));
+        Assert.Equal(0x1000UL, pointer.Root);
+        Assert.False(list.TrySelect(4, out _));
+        Assert.False(list.TrySelect(512, out _));
+    }
+
+    /// <summary>§25.5.7.2: the area's fields, and that a busy area makes the violation a VM exit.</summary>
+    [Fact]
+    public void A_virtualization_exception_is_described_once_until_the_guest_clears_the_area()
+    {
+        const ulong Area = 0x60_0000;
+        using var guest = new EptGuest(EptSettings.Default);
+        guest.Put(Area, 0);
+        guest.Put(EptGuest.EptLeaf(EptGuest.PageGpa), 0);
+        Translation fault = guest.Access(UserWrite);
+        var area = new VirtualizationExceptionArea(guest.Memory, Area);
+        Assert.False(area.TryRecord(in fault, EptGuest.Linear, 9, deliversEvent: true));
+        Assert.True(area.TryRecord(in fault, EptGuest.Linear, 9));
+        Assert.Equal(0xFFFF_FFFF_0000_0030UL, guest[Area]);
+        Assert.Equal(fault.FaultCode, guest[Area + 8]);
+        Assert.Equal(EptGuest.Linear, guest[Area + 16]);
+        Assert.Equal(EptGuest.PageGpa, guest[Area + 24]);
+        Assert.Equal(9UL, guest[Area + 32]);
+        Assert.False(area.TryRecord(in fault, EptGuest.Linear, 9));
+        guest.Put(Area, 48);
+        Assert.True(area.TryRecord(in fault, EptGuest.Linear, 9));
+    }
 }
