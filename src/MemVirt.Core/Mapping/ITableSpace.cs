@@ -9,6 +9,12 @@ public interface ITableSpace
     /// <summary>Writes an entry of a table at a level: the point at which a write may be watched.</summary>
     void Write(ulong entryAddress, ulong entry, int level);
 
+    /// <summary>
+    /// Replaces an entry of a table at a level where it still holds what is expected, atomically against a processor that sets
+    /// accessed and dirty bits; returns whether it did.
+    /// </summary>
+    bool TryReplace(ulong entryAddress, ulong expected, ulong replacement, int level);
+
     /// <summary>A new, zeroed table's address.</summary>
     ulong AllocateTable();
 }
