@@ -59,10 +59,15 @@ internal sealed class EditorBed<TFormat> : IDisposable
     internal (ulong Leaf, int Level, ulong EntryAddress) LeafOf(ulong address)
     {
         ulong table = Root;
-        for (int level = 3; ; level--)
+        for (int level = TFormat.Levels - 1; ; level--)
         {
-            ulong entryAddress = table + (((address >> (12 + (9 * level))) & 511) * 8);
+            ulong entryAddress = table + TFormat.EntryOffset(address, level);
             ulong entry = Memory.Read(entryAddress);
+            if (TFormat.EntryBytes == 4)
+            {
+                entry = (uint)(entry >> ((int)(entryAddress & 4) * 8));
+            }
+
             if (!TFormat.IsPresent(entry))
             {
                 return (0, level, entryAddress);
@@ -73,7 +78,7 @@ internal sealed class EditorBed<TFormat> : IDisposable
                 return (entry, level, entryAddress);
             }
 
-            table = entry & 0xF_FFFF_FFFF_F000;
+            table = TFormat.TableAddress(entry);
         }
     }
 
@@ -81,8 +86,7 @@ internal sealed class EditorBed<TFormat> : IDisposable
     internal ulong FrameOf(ulong address)
     {
         (ulong leaf, int level, _) = LeafOf(address);
-        ulong mask = (1UL << (12 + (9 * level))) - 1;
-        return (leaf & 0xF_FFFF_FFFF_F000 & ~mask) | (address & mask & ~0xFFFUL);
+        return TFormat.PageAddress(leaf, level) | (address & ((1UL << TFormat.ShiftOf(level)) - 1) & ~0xFFFUL);
     }
 
     /// <summary>Sets bits of the leaf that maps an address, as a processor does: by compare-exchange, walking again where it fails.</summary>

@@ -63,7 +63,7 @@ public abstract class EditorModelTests<TFormat>
                 bed.Finish(bed.Unmap(Base, Regions * PagesOfRegion << 12));
                 Assert.Equal(1, bed.TablesInUse);
             },
-            iter: 300);
+            iter: 120);
 
     private static void Do(EditorBed<TFormat> bed, Dictionary<ulong, Page> model, Step step)
     {
@@ -216,7 +216,7 @@ public abstract class EditorModelTests<TFormat>
         {
             (ulong leaf, int level, _) = bed.LeafOf(address);
             Page? found = leaf == 0 ? null : new Page(
-                bed.FrameOf(address), TFormat.Rights(leaf), level == 1, (leaf & TFormat.AccessedBit) != 0, (leaf & TFormat.DirtyBit) != 0);
+                bed.FrameOf(address), TFormat.Rights(leaf) & AccessRights.All, level == 1, (leaf & TFormat.AccessedBit) != 0, (leaf & TFormat.DirtyBit) != 0);
             Assert.Equal(model.GetValueOrDefault(address), found);
         }
     }
@@ -236,3 +236,7 @@ public sealed class X64EditorModelTests : EditorModelTests<X64FourLevel>;
 public sealed class EptEditorModelTests : EditorModelTests<EptFormat>;
 
 public sealed class NptEditorModelTests : EditorModelTests<NptFormat>;
+
+public sealed class FiveLevelEptEditorModelTests : EditorModelTests<FiveLevels<EptFormat>>;
+
+public sealed class PaeEditorModelTests : EditorModelTests<PaeFormat>;

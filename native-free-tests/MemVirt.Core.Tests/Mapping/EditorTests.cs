@@ -11,7 +11,7 @@ public abstract class EditorTests<TFormat> : IDisposable
 {
     private const ulong A = 5UL << 30;
     private const ulong Frame = 7UL << 30;
-    private const ulong IgnoredBits = (3UL << 10) | (1UL << 55);
+    private const ulong IgnoredBits = (1UL << 11) | (1UL << 55);
 
     private protected EditorBed<TFormat> Bed { get; } = new();
 

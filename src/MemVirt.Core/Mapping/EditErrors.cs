@@ -15,6 +15,10 @@ internal static class EditErrors
         => throw new ArgumentException($"The range {range} is empty or does not lie within {bits} address bits.");
 
     [DoesNotReturn]
+    internal static void PageOutOfReach(ulong page)
+        => throw new ArgumentException($"No entry of that size can point to the page 0x{page:x}.");
+
+    [DoesNotReturn]
     internal static void RightsNotExpressible(AccessRights rights)
         => throw new ArgumentException($"No valid entry grants exactly {rights}: give Read with Write, and Unmap to take everything.");
 

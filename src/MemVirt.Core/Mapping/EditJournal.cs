@@ -7,25 +7,28 @@ internal struct EditJournal
 {
     private bool _needed;
     private bool _structural;
-    private byte _smallestLevel;
+    private byte _smallestShift;
     private ulong _removed;
     private int _removedCount;
 
-    public EditJournal() => _smallestLevel = byte.MaxValue;
+    public EditJournal() => _smallestShift = byte.MaxValue;
 
-    /// <summary>An entry of a leaf was replaced. What only grants more need not be forgotten (Intel SDM Vol. 3A §4.10.4.3).</summary>
+    /// <summary>
+    /// A leaf was replaced. What only grants more need not be forgotten (Intel SDM Vol. 3A §4.10.4.3); that R/W going from 0 to 1
+    /// makes a dirty page no shadow-stack page any more counts as granting.
+    /// </summary>
     internal void Replaced<TFormat>(ulong before, ulong after, int level)
         where TFormat : struct, IPageTableFormat
     {
         ulong usage = TFormat.AccessedBit | TFormat.DirtyBit;
         bool weaker = !TFormat.IsPresent(after)
-            || ((before ^ after) & Addresses.AddressBits.Frame) != 0
+            || TFormat.PageAddress(before, level) != TFormat.PageAddress(after, level)
             || (TFormat.Rights(before) & ~TFormat.Rights(after)) != 0
             || (before & ~after & usage) != 0;
         if (TFormat.IsPresent(before) && weaker)
         {
             _needed = true;
-            _smallestLevel = Math.Min(_smallestLevel, (byte)level);
+            _smallestShift = Math.Min(_smallestShift, (byte)TFormat.ShiftOf(level));
         }
     }
 
@@ -45,6 +48,6 @@ internal struct EditJournal
     /// <summary>What must be forgotten because of all that.</summary>
     internal readonly PendingInvalidation Pending(AddressRange range)
         => _needed
-            ? new PendingInvalidation(range, _structural ? 0 : _smallestLevel, _structural, new ReusableTables(_removed, _removedCount))
+            ? new PendingInvalidation(range, _structural ? (byte)12 : _smallestShift, _structural, new ReusableTables(_removed, _removedCount))
             : default;
 }

@@ -16,14 +16,14 @@ internal readonly record struct EntryPosition(ulong EntryAddress, ulong Entry, i
         ulong table = root;
         for (int level = TFormat.Levels - 1; ; level--)
         {
-            ulong entryAddress = table + TableGeometry.EntryOffset(address, level);
-            ulong entry = space.Read(entryAddress);
+            ulong entryAddress = table + TFormat.EntryOffset(address, level);
+            ulong entry = SpaceEntry<TFormat, TSpace>.Read(ref space, entryAddress);
             if (level == lastLevel || !TFormat.IsPresent(entry) || TFormat.IsLeaf(entry, level))
             {
                 return new EntryPosition(entryAddress, entry, level);
             }
 
-            table = TableGeometry.TableAddress(entry);
+            table = TFormat.TableAddress(entry);
         }
     }
 }

@@ -2,39 +2,41 @@ using MemVirt.Core.Formats;
 
 namespace MemVirt.Core.Mapping;
 
-/// <summary>A large page into its 512 pieces, and 512 pieces into the large page.</summary>
+/// <summary>A large page into the pieces that a table of the level below maps, and those into the large page.</summary>
 internal static class PageResize<TFormat, TSpace>
     where TFormat : struct, IPageTableFormat
     where TSpace : struct, ITableSpace
 {
-    private const int Pieces = TableGeometry.EntriesPerTable;
+    private static readonly int Pieces = SpaceEntry<TFormat, TSpace>.CountOfTable;
 
     private static readonly ulong Usage = TFormat.AccessedBit | TFormat.DirtyBit;
 
     /// <summary>
-    /// Puts a table of 512 leaves, each with the large one's rights, accessed, dirty and other bits, in its place. The table is
+    /// Puts a table of leaves, each with the large one's rights, accessed, dirty and other bits, in its place. The table is
     /// complete before it is linked; where a processor set a bit of the large leaf meanwhile, it is made again.
     /// </summary>
     internal static void Split(ref TSpace space, ulong entryAddress, int level, ref EditJournal journal)
     {
         ulong table = space.AllocateTable();
+        ulong link = LeafBits<TFormat>.Link(table);
         ulong leaf;
         do
         {
-            leaf = space.Read(entryAddress);
+            leaf = SpaceEntry<TFormat, TSpace>.Read(ref space, entryAddress);
             for (int index = 0; index < Pieces; index++)
             {
-                space.Write(AddressOf(table, index), LeafBits<TFormat>.Piece(leaf, level, index), level - 1);
+                ulong piece = LeafBits<TFormat>.Piece(leaf, level, OffsetOf(index, level - 1));
+                SpaceEntry<TFormat, TSpace>.Write(ref space, EntryOf(table, index), piece, level - 1);
             }
         }
-        while (!space.TryReplace(entryAddress, leaf, TFormat.TableEntry(table), level));
+        while (!SpaceEntry<TFormat, TSpace>.TryReplace(ref space, entryAddress, leaf, link, level));
         journal.Resized();
     }
 
     /// <summary>Whether the leaves of a table of a level are those of one larger page.</summary>
     internal static bool CanMerge(ref TSpace space, ulong table, int level)
     {
-        ulong first = space.Read(table);
+        ulong first = SpaceEntry<TFormat, TSpace>.Read(ref space, table);
         if (!TFormat.IsPresent(first) || !TFormat.IsLeaf(first, level) || !LeafBits<TFormat>.TryWhole(first, level, out _))
         {
             return false;
@@ -42,8 +44,8 @@ internal static class PageResize<TFormat, TSpace>
 
         for (int index = 1; index < Pieces; index++)
         {
-            ulong expected = first + ((ulong)index << TableGeometry.ShiftOf(level));
-            if (((space.Read(AddressOf(table, index)) ^ expected) & ~Usage) != 0)
+            ulong piece = SpaceEntry<TFormat, TSpace>.Read(ref space, EntryOf(table, index));
+            if (((piece ^ (first + OffsetOf(index, level))) & ~Usage) != 0)
             {
                 return false;
             }
@@ -60,31 +62,19 @@ internal static class PageResize<TFormat, TSpace>
     internal static void Merge(ref TSpace space, EntryPosition parent, ulong table, ref EditJournal journal)
     {
         int level = parent.Level - 1;
-        bool isWhole = LeafBits<TFormat>.TryWhole(space.Read(table) & ~Usage, level, out ulong leaf);
+        ulong first = SpaceEntry<TFormat, TSpace>.Read(ref space, table);
+        bool isWhole = LeafBits<TFormat>.TryWhole(first & ~Usage, level, out ulong leaf);
         System.Diagnostics.Debug.Assert(isWhole, "CanMerge was asked.");
         for (int index = 0; index < Pieces; index++)
         {
-            leaf |= Take(ref space, AddressOf(table, index), level) & Usage;
+            leaf |= SpaceEntry<TFormat, TSpace>.Exchange(ref space, EntryOf(table, index), 0, level) & Usage;
         }
 
-        while (!space.TryReplace(parent.EntryAddress, space.Read(parent.EntryAddress), leaf, parent.Level))
-        {
-            // A processor set the table entry's accessed bit between the read and the exchange.
-        }
-
+        SpaceEntry<TFormat, TSpace>.Exchange(ref space, parent.EntryAddress, leaf, parent.Level);
         journal.Removed(ref space, table, level);
     }
 
-    private static ulong Take(ref TSpace space, ulong entryAddress, int level)
-    {
-        ulong entry;
-        do
-        {
-            entry = space.Read(entryAddress);
-        }
-        while (!space.TryReplace(entryAddress, entry, 0, level));
-        return entry;
-    }
+    private static ulong EntryOf(ulong table, int index) => SpaceEntry<TFormat, TSpace>.AddressOf(table, index);
 
-    private static ulong AddressOf(ulong table, int index) => table + ((ulong)index * sizeof(ulong));
+    private static ulong OffsetOf(int index, int level) => (ulong)index << TFormat.ShiftOf(level);
 }

@@ -12,13 +12,13 @@ namespace MemVirt.Core.Mapping;
 /// Edits of one set of tables are made by one thread at a time. No table belongs to two roots.</para>
 /// <para>Each edit returns what must be forgotten because of it; MV0001 does not let it be dropped. An edit is made whole or, where
 /// its status is not <see cref="EditStatus.Done"/>, not at all. Address bits above the root's reach are ignored. Nothing allocates
-/// but the tables.</para>
+/// but the tables. In 32-bit paging <see cref="PageSize.Size2M"/> names the 4 MiB page of a PDE.</para>
 /// </remarks>
 public static class PageTableEditor<TFormat, TSpace>
     where TFormat : struct, IPageTableFormat
     where TSpace : struct, ITableSpace
 {
-    private static readonly int Reach = TableGeometry.ShiftOf(TFormat.Levels);
+    private static readonly int Reach = SpaceEntry<TFormat, TSpace>.Reach;
 
     /// <summary>
     /// The address of the entry at <paramref name="leafLevel"/> that translates <paramref name="address"/>. Missing tables are
@@ -31,8 +31,8 @@ public static class PageTableEditor<TFormat, TSpace>
         ulong table = root;
         for (int level = TFormat.Levels - 1; level > leafLevel; level--)
         {
-            ulong entryAddress = table + TableGeometry.EntryOffset(address, level);
-            ulong entry = space.Read(entryAddress);
+            ulong entryAddress = table + TFormat.EntryOffset(address, level);
+            ulong entry = SpaceEntry<TFormat, TSpace>.Read(ref space, entryAddress);
             if (TFormat.IsPresent(entry))
             {
                 if (TFormat.IsLeaf(entry, level))
@@ -40,16 +40,16 @@ public static class PageTableEditor<TFormat, TSpace>
                     EditErrors.LargerPageOnTheWay(address, level);
                 }
 
-                table = TableGeometry.TableAddress(entry);
+                table = TFormat.TableAddress(entry);
                 continue;
             }
 
             table = space.AllocateTable();
             tablesAllocated++;
-            space.Write(entryAddress, TFormat.TableEntry(table), level);
+            SpaceEntry<TFormat, TSpace>.Write(ref space, entryAddress, LeafBits<TFormat>.Link(table), level);
         }
 
-        return table + TableGeometry.EntryOffset(address, leafLevel);
+        return table + TFormat.EntryOffset(address, leafLevel);
     }
 
     /// <summary>
@@ -61,10 +61,15 @@ public static class PageTableEditor<TFormat, TSpace>
     public static PendingInvalidation Map(
         ref TSpace space, ulong root, ulong address, HostPhysicalAddress page, PageSize size, AccessRights rights, bool dirty = false)
     {
-        RequireAligned("address", address, size);
-        RequireAligned("page", page.Value, size);
-        RequireRights(rights);
         int leafLevel = size.LeafLevel();
+        RequireAligned("address", address, leafLevel);
+        RequireAligned("page", page.Value, leafLevel);
+        RequireRights(rights);
+        if (!LeafBits<TFormat>.CanHold(page.Value, leafLevel))
+        {
+            EditErrors.PageOutOfReach(page.Value);
+        }
+
         EntryPosition found = EntryPosition.Find<TFormat, TSpace>(ref space, root, address, leafLevel);
         if (TFormat.IsPresent(found.Entry))
         {
@@ -74,11 +79,7 @@ public static class PageTableEditor<TFormat, TSpace>
 
         ulong entryAddress = EnsureEntry(ref space, root, address, leafLevel, out _);
         ulong leaf = TFormat.LeafEntry(page.Value, leafLevel, rights, dirty);
-        while (!space.TryReplace(entryAddress, space.Read(entryAddress), leaf, leafLevel))
-        {
-            // Nobody else writes what is not present; a space may still fail an exchange for reasons of its own.
-        }
-
+        SpaceEntry<TFormat, TSpace>.Exchange(ref space, entryAddress, leaf, leafLevel);
         return PendingInvalidation.Nothing;
     }
 
@@ -108,7 +109,7 @@ public static class PageTableEditor<TFormat, TSpace>
     /// <summary>
     /// Splits the page that maps an address until it is no larger than <paramref name="size"/>; where it is none already, nothing
     /// changes. The pieces have the page's rights, accessed, dirty, memory-type and ignored bits. Status
-    /// <see cref="EditStatus.NotMapped"/> where no page is there.
+    /// <see cref="EditStatus.NotMapped"/> where no page is there, or <see cref="EditStatus.NotSplittable"/>.
     /// </summary>
     public static PendingInvalidation Split(ref TSpace space, ulong root, ulong address, PageSize size = PageSize.Size4K)
     {
@@ -120,6 +121,12 @@ public static class PageTableEditor<TFormat, TSpace>
         }
 
         AddressRange range = SpanOf(address, found.Level);
+        ulong page = TFormat.PageAddress(found.Entry, found.Level);
+        if (found.Level > size.LeafLevel() && !LeafBits<TFormat>.CanHold(page + range.LengthBytes - 4096, size.LeafLevel()))
+        {
+            return PendingInvalidation.Failed(EditStatus.NotSplittable, address);
+        }
+
         while (found.Level > size.LeafLevel())
         {
             PageResize<TFormat, TSpace>.Split(ref space, found.EntryAddress, found.Level, ref journal);
@@ -157,7 +164,7 @@ public static class PageTableEditor<TFormat, TSpace>
             return PendingInvalidation.Failed(EditStatus.AlreadyMapped, address);
         }
 
-        ulong table = TableGeometry.TableAddress(parent.Entry);
+        ulong table = TFormat.TableAddress(parent.Entry);
         if (!PageResize<TFormat, TSpace>.CanMerge(ref space, table, parent.Level - 1))
         {
             return PendingInvalidation.Failed(EditStatus.NotMergeable, address);
@@ -174,8 +181,8 @@ public static class PageTableEditor<TFormat, TSpace>
     {
         ulong first = range.Start & ((1UL << Reach) - 1);
         ulong last = first + range.LengthBytes - 1;
-        RequireAligned("range's start", range.Start, PageSize.Size4K);
-        RequireAligned("range's length", range.LengthBytes, PageSize.Size4K);
+        RequireAligned("range's start", range.Start, 0);
+        RequireAligned("range's length", range.LengthBytes, 0);
         if (range.LengthBytes == 0 || last < first || last >> Reach != 0)
         {
             EditErrors.OutOfReach(range, Reach);
@@ -206,15 +213,16 @@ public static class PageTableEditor<TFormat, TSpace>
 
     private static AddressRange SpanOf(ulong address, int level)
     {
-        ulong bytes = 1UL << TableGeometry.ShiftOf(level);
+        ulong bytes = 1UL << TFormat.ShiftOf(level);
         return new AddressRange(address & ~(bytes - 1), bytes);
     }
 
-    private static void RequireAligned(string what, ulong address, PageSize size)
+    private static void RequireAligned(string what, ulong address, int level)
     {
-        if ((address & (size.SizeBytes() - 1)) != 0)
+        ulong bytes = 1UL << TFormat.ShiftOf(level);
+        if ((address & (bytes - 1)) != 0)
         {
-            EditErrors.Misaligned(what, address, size.SizeBytes());
+            EditErrors.Misaligned(what, address, bytes);
         }
     }
 

@@ -1,6 +1,5 @@
 using MemVirt.Core.Access;
 using MemVirt.Core.Addresses;
-using MemVirt.Core.Formats;
 using MemVirt.Core.Invalidation;
 using MemVirt.Core.Sources;
 
@@ -23,11 +22,11 @@ public readonly struct PendingInvalidation
     public const int MaxPagesOneByOne = 32;
 
     private readonly ReusableTables _removed;
-    private readonly byte _smallestLevel;
+    private readonly byte _smallestShift;
 
-    internal PendingInvalidation(AddressRange range, int smallestLevel, bool isStructural, ReusableTables removed)
+    internal PendingInvalidation(AddressRange range, byte smallestShift, bool isStructural, ReusableTables removed)
     {
-        (Range, _smallestLevel, IsStructural, _removed) = (range, (byte)smallestLevel, isStructural, removed);
+        (Range, _smallestShift, IsStructural, _removed) = (range, smallestShift, isStructural, removed);
         IsNeeded = true;
     }
 
@@ -136,7 +135,7 @@ public readonly struct PendingInvalidation
                 one.VirtualProcessor, one.ProcessContext, GuestVirtualAddress.SignExtend(Range.Start + ((ulong)part * PageBytes)))
             : TlbInvalidation.OfContext(one.VirtualProcessor, one.ProcessContext);
 
-    private ulong PageBytes => 1UL << TableGeometry.ShiftOf(_smallestLevel);
+    private ulong PageBytes => 1UL << _smallestShift;
 
     private bool ByPage(PagingContext? context)
         => context is not null && !IsStructural && Range.LengthBytes <= MaxPagesOneByOne * PageBytes;

@@ -11,16 +11,18 @@ internal static class RangeEdit<TFormat, TSpace, TEdit>
     where TSpace : struct, ITableSpace
     where TEdit : struct, ILeafEdit
 {
+    private const ulong TableBytes = 1UL << 12;
+
     /// <summary>Changes the leaves from the address <paramref name="first"/> to <paramref name="last"/>, which no leaf crosses.</summary>
     internal static void Apply(
         ref TSpace space, ulong table, int level, ulong first, ulong last, ref TEdit edit, ref EditJournal journal)
     {
-        ulong mask = (1UL << TableGeometry.ShiftOf(level)) - 1;
+        ulong mask = (1UL << TFormat.ShiftOf(level)) - 1;
         for (ulong at = first; ; at = (at | mask) + 1)
         {
             ulong lastOfEntry = Math.Min(last, at | mask);
-            ulong entryAddress = table + TableGeometry.EntryOffset(at, level);
-            ulong entry = space.Read(entryAddress);
+            ulong entryAddress = table + TFormat.EntryOffset(at, level);
+            ulong entry = SpaceEntry<TFormat, TSpace>.Read(ref space, entryAddress);
             if (TFormat.IsPresent(entry))
             {
                 if (TFormat.IsLeaf(entry, level))
@@ -29,7 +31,7 @@ internal static class RangeEdit<TFormat, TSpace, TEdit>
                 }
                 else
                 {
-                    ulong below = TableGeometry.TableAddress(entry);
+                    ulong below = TFormat.TableAddress(entry);
                     Apply(ref space, below, level - 1, at, lastOfEntry, ref edit, ref journal);
                     if (TEdit.Removes)
                     {
@@ -50,14 +52,14 @@ internal static class RangeEdit<TFormat, TSpace, TEdit>
     {
         while (true)
         {
-            ulong before = space.Read(entryAddress);
+            ulong before = SpaceEntry<TFormat, TSpace>.Read(ref space, entryAddress);
             ulong after = edit.Change(before, level);
             if (before == after)
             {
                 return;
             }
 
-            if (space.TryReplace(entryAddress, before, after, level))
+            if (SpaceEntry<TFormat, TSpace>.TryReplace(ref space, entryAddress, before, after, level))
             {
                 journal.Replaced<TFormat>(before, after, level);
                 edit.Changed(address, before, level);
@@ -68,7 +70,7 @@ internal static class RangeEdit<TFormat, TSpace, TEdit>
 
     private static void RemoveWhereEmpty(ref TSpace space, ulong entryAddress, int level, ulong table, ref EditJournal journal)
     {
-        for (ulong offset = 0; offset < TableGeometry.EntriesPerTable * sizeof(ulong); offset += sizeof(ulong))
+        for (ulong offset = 0; offset < TableBytes; offset += sizeof(ulong))
         {
             if (space.Read(table + offset) != 0)
             {
@@ -76,11 +78,7 @@ internal static class RangeEdit<TFormat, TSpace, TEdit>
             }
         }
 
-        while (!space.TryReplace(entryAddress, space.Read(entryAddress), 0, level))
-        {
-            // A processor set the accessed bit between the read and the exchange.
-        }
-
+        SpaceEntry<TFormat, TSpace>.Exchange(ref space, entryAddress, 0, level);
         journal.Removed(ref space, table, level - 1);
     }
 }
