@@ -63,6 +63,17 @@ internal sealed class ShadowBench : IDisposable
 
         public void Write(ulong entryAddress, ulong entry, int level) => bench.Write(entryAddress, entry, level);
 
+        public bool TryReplace(ulong entryAddress, ulong expected, ulong replacement, int level)
+        {
+            if (bench.Guest.Read(entryAddress) != expected)
+            {
+                return false;
+            }
+
+            bench.Write(entryAddress, replacement, level);
+            return true;
+        }
+
         public ulong AllocateTable()
         {
             ulong table = frames.Allocate(PageSize.Size4K);

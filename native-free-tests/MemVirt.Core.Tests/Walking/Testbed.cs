@@ -44,6 +44,9 @@ internal readonly struct OffsetSpace(SparseMemory memory, FrameAllocator frames,
 
     public void Write(ulong entryAddress, ulong entry, int level) => memory.Write(entryAddress + offset, entry);
 
+    public bool TryReplace(ulong entryAddress, ulong expected, ulong replacement, int level)
+        => memory.TryReplace(entryAddress + offset, expected, replacement);
+
     public ulong AllocateTable()
     {
         ulong table = frames.Allocate(PageSize.Size4K);

@@ -36,6 +36,9 @@ public sealed class GuestMemory : IDisposable
     /// <summary>Sets bits of the word at a guest-physical address of a frame that exists.</summary>
     public void SetBits(ulong gpa, ulong bits) => _content.SetBits(gpa, bits);
 
+    /// <summary>Replaces the word at a guest-physical address where it holds what is expected, atomically; returns whether it did.</summary>
+    public bool TryReplace(ulong gpa, ulong expected, ulong replacement) => _content.TryReplace(gpa, expected, replacement);
+
     /// <summary>Makes the frame exist, zeroed, so that it can be written; it need not be backed yet.</summary>
     public void EnsureFrame(ulong gpa)
     {

@@ -12,6 +12,9 @@ internal readonly struct HostTableSpace(SparseMemory memory, FrameAllocator fram
 
     public void Write(ulong entryAddress, ulong entry, int level) => memory.Write(entryAddress, entry);
 
+    public bool TryReplace(ulong entryAddress, ulong expected, ulong replacement, int level)
+        => memory.TryReplace(entryAddress, expected, replacement);
+
     public ulong AllocateTable()
     {
         ulong table = frames.Allocate(PageSize.Size4K);
@@ -26,6 +29,9 @@ internal readonly struct GuestTableSpace(GuestMemory memory, FrameAllocator fram
     public ulong Read(ulong entryAddress) => memory.Read(entryAddress);
 
     public void Write(ulong entryAddress, ulong entry, int level) => memory.Write(entryAddress, entry);
+
+    public bool TryReplace(ulong entryAddress, ulong expected, ulong replacement, int level)
+        => memory.TryReplace(entryAddress, expected, replacement);
 
     public ulong AllocateTable()
     {
@@ -44,6 +50,17 @@ internal readonly struct ShadowedTableSpace(GuestTableSpace tables, ShadowWriteW
     {
         tables.Write(entryAddress, entry, level);
         watch.Written(entryAddress, level);
+    }
+
+    public bool TryReplace(ulong entryAddress, ulong expected, ulong replacement, int level)
+    {
+        if (!tables.TryReplace(entryAddress, expected, replacement, level))
+        {
+            return false;
+        }
+
+        watch.Written(entryAddress, level);
+        return true;
     }
 
     public ulong AllocateTable() => tables.AllocateTable();
