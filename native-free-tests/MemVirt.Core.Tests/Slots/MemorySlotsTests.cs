@@ -17,30 +17,32 @@ public class MemorySlotsTests
 
     [Fact]
     public void Slots_answer_as_a_list_of_pages_does_and_the_generation_grows_with_each_change()
-        => Steps.Array[1, 40].Sample(steps =>
-        {
-            var slots = new MemorySlots();
-            var model = new Dictionary<int, (int Page, int Pages, bool ReadOnly)>();
-            foreach (Step step in steps)
+        => Steps.Array[1, 40].Sample(
+            steps =>
             {
-                long generation = slots.Generation;
-                bool expected = Expect(model, step);
-                Assert.Equal(expected, Do(slots, step));
-                Assert.Equal(expected ? generation + 1 : generation, slots.Generation);
-                for (int page = 0; page < PagesOfModel; page++)
+                var slots = new MemorySlots();
+                var model = new Dictionary<int, (int Page, int Pages, bool ReadOnly)>();
+                foreach (Step step in steps)
                 {
-                    int? owner = model.Where(one => page >= one.Value.Page && page < one.Value.Page + one.Value.Pages)
-                        .Select(one => (int?)one.Key).SingleOrDefault();
-                    Assert.Equal(owner is not null, slots.TryFind(((ulong)page << 12) | 0xFFF, out MemorySlot? found));
-                    Assert.Equal(owner, found?.Id);
-                    if (found is not null)
+                    long generation = slots.Generation;
+                    bool expected = Expect(model, step);
+                    Assert.Equal(expected, Do(slots, step));
+                    Assert.Equal(expected ? generation + 1 : generation, slots.Generation);
+                    for (int page = 0; page < PagesOfModel; page++)
                     {
-                        Assert.Equal(model[found.Id].ReadOnly, found.IsReadOnly);
-                        Assert.Equal(page - model[found.Id].Page, found.PageOf((ulong)page << 12));
+                        int? owner = model.Where(one => page >= one.Value.Page && page < one.Value.Page + one.Value.Pages)
+                            .Select(one => (int?)one.Key).SingleOrDefault();
+                        Assert.Equal(owner is not null, slots.TryFind(((ulong)page << 12) | 0xFFF, out MemorySlot? found));
+                        Assert.Equal(owner, found?.Id);
+                        if (found is not null)
+                        {
+                            Assert.Equal(model[found.Id].ReadOnly, found.IsReadOnly);
+                            Assert.Equal(page - model[found.Id].Page, found.PageOf((ulong)page << 12));
+                        }
                     }
                 }
-            }
-        });
+            },
+            iter: 25);
 
     [Fact]
     public void A_snapshot_stays_what_it_was()
