@@ -32,6 +32,9 @@ internal struct EditJournal
         }
     }
 
+    /// <summary>Processors must acknowledge, whatever entries changed.</summary>
+    internal void Force() => _needed = _structural = true;
+
     /// <summary>Pages changed their size.</summary>
     internal void Resized() => _needed = _structural = true;
 

@@ -18,7 +18,7 @@ namespace MemVirt.Core.Mapping;
 [MustUse]
 public readonly struct PendingInvalidation
 {
-    /// <summary>More pages than these are forgotten together with all of their context.</summary>
+    /// <summary>More pages than these are forgotten together with all of their VPID or ASID: its global pages may be among them.</summary>
     public const int MaxPagesOneByOne = 32;
 
     private readonly ReusableTables _removed;
@@ -133,7 +133,7 @@ public readonly struct PendingInvalidation
         => context is not { } one ? TlbInvalidation.All
             : ByPage(context) ? TlbInvalidation.OfAddress(
                 one.VirtualProcessor, one.ProcessContext, GuestVirtualAddress.SignExtend(Range.Start + ((ulong)part * PageBytes)))
-            : TlbInvalidation.OfContext(one.VirtualProcessor, one.ProcessContext);
+            : TlbInvalidation.OfVirtualProcessor(one.VirtualProcessor);
 
     private ulong PageBytes => 1UL << _smallestShift;
 

@@ -4,13 +4,14 @@ using MemVirt.Core.Memory;
 namespace MemVirt.Core.Mapping;
 
 /// <summary>
-/// Tables in host memory, from an allocator, used again once their invalidation was acknowledged. Its user edits under one lock,
-/// so it needs none. The free tables form a list through their first words: keeping them allocates nothing.
+/// Tables in host memory, from an allocator, used again once their invalidation was acknowledged. Any thread may take and return.
+/// The free tables form a list through their first words: keeping them allocates nothing.
 /// </summary>
 /// <param name="memory">Where the tables lie.</param>
 /// <param name="frames">Hands out the first use of each.</param>
 public sealed class TablePool(SparseMemory memory, FrameAllocator frames)
 {
+    private readonly Lock _list = new();
     private ulong _firstFree;
 
     /// <summary>Tables that wait to be used again.</summary>
@@ -26,28 +27,34 @@ public sealed class TablePool(SparseMemory memory, FrameAllocator frames)
     public void Return(ReusableTables tables)
     {
         PooledTableSpace space = Space;
-        while (tables.TryTake(ref space, out ulong table))
+        lock (_list)
         {
-            memory.Write(table, _firstFree);
-            _firstFree = table;
-            FreeTables++;
+            while (tables.TryTake(ref space, out ulong table))
+            {
+                memory.Write(table, _firstFree);
+                _firstFree = table;
+                FreeTables++;
+            }
         }
     }
 
     internal ulong Take()
     {
-        ulong table = _firstFree;
-        if (FreeTables == 0)
+        lock (_list)
         {
-            table = frames.Allocate(PageSize.Size4K);
-            memory.EnsureFrame(table);
+            ulong table = _firstFree;
+            if (FreeTables == 0)
+            {
+                table = frames.Allocate(PageSize.Size4K);
+                memory.EnsureFrame(table);
+                return table;
+            }
+
+            _firstFree = memory.Read(table);
+            FreeTables--;
+            memory.Write(table, 0);
             return table;
         }
-
-        _firstFree = memory.Read(table);
-        FreeTables--;
-        memory.Write(table, 0);
-        return table;
     }
 }
 
