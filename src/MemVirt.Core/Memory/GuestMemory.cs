@@ -24,6 +24,9 @@ public sealed class GuestMemory : IDisposable
         _content = new SparseMemory(host.LimitBytes, host);
     }
 
+    /// <summary>The first guest-physical address that cannot be memory.</summary>
+    public ulong LimitBytes => _content.LimitBytes;
+
     /// <summary>The size of the host pages behind the guest.</summary>
     public PageSize BackingSize { get; }
 
@@ -81,6 +84,12 @@ public sealed class GuestMemory : IDisposable
 
         return hostPage;
     }
+
+    /// <summary>
+    /// Takes the host page behind a guest-physical address away; what the guest's page holds stays, and <see cref="Back"/> gives it
+    /// another. Whoever maps the host page must have forgotten it.
+    /// </summary>
+    public void Release(ulong gpa) => _backing[gpa >> _backingShift] = 0;
 
     /// <summary>The host-physical address behind a guest-physical one, backing its page first where it is not backed.</summary>
     public ulong Resolve(ulong gpa)

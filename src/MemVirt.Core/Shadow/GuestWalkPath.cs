@@ -2,6 +2,7 @@ using System.Runtime.CompilerServices;
 using MemVirt.Core.Access;
 using MemVirt.Core.Formats;
 using MemVirt.Core.Memory;
+using MemVirt.Core.Walking;
 
 namespace MemVirt.Core.Shadow;
 
@@ -23,15 +24,18 @@ internal struct GuestWalkPath
     /// <summary>The rights of all entries.</summary>
     internal AccessRights Rights;
 
+    /// <summary>A leaf, an entry that is not present, or one with a reserved bit.</summary>
+    internal WalkStatus Status;
+
     /// <summary>Whether a leaf was reached.</summary>
-    internal bool Present;
+    internal readonly bool Present => Status == WalkStatus.Leaf;
 
     /// <summary>Walks the guest's tables without touching accessed bits and without backing anything.</summary>
-    internal static GuestWalkPath Walk<TFormat>(GuestMemory memory, ulong root, ulong address)
+    internal static GuestWalkPath Walk<TFormat>(GuestMemory memory, EntryRules rules, ulong root, ulong address)
         where TFormat : struct, IPageTableFormat
     {
         GuestWalkPath path = default;
-        path.Rights = AccessRights.All;
+        path.Rights = AccessRights.Unrestricted;
         ulong table = root;
         for (int level = TFormat.Levels - 1; ; level--)
         {
@@ -41,16 +45,25 @@ internal struct GuestWalkPath
             path.Entry = memory.Read(path.EntryAddress);
             if (!TFormat.IsPresent(path.Entry))
             {
+                path.Status = WalkStatus.NotPresent;
+                return path;
+            }
+
+            bool isLeaf = TFormat.IsLeaf(path.Entry, level);
+            if ((path.Entry & rules.Reserved(level, isLeaf)) != 0)
+            {
+                path.Status = WalkStatus.Reserved;
+                return path;
+            }
+
+            if (isLeaf)
+            {
+                path.Rights &= TFormat.LeafRights(path.Entry);
+                path.Status = WalkStatus.Leaf;
                 return path;
             }
 
             path.Rights &= TFormat.Rights(path.Entry);
-            if (TFormat.IsLeaf(path.Entry, level))
-            {
-                path.Present = true;
-                return path;
-            }
-
             table = TableGeometry.TableAddress(path.Entry);
         }
     }

@@ -3,7 +3,7 @@ namespace MemVirt.Core.Shadow;
 /// <summary>What a hardware fault under shadow paging turned out to be.</summary>
 public enum ShadowFaultKind
 {
-    /// <summary>The guest's own entry is absent: the fault is injected.</summary>
+    /// <summary>The guest's own tables fault: the fault is injected.</summary>
     Guest,
 
     /// <summary>A shadow entry on the way was absent, and all are there now.</summary>
@@ -14,6 +14,9 @@ public enum ShadowFaultKind
 
     /// <summary>A store to a frame that holds a protected guest table: the VMM emulates the store and reports it.</summary>
     ProtectedTable,
+
+    /// <summary>No memory lies at the guest-physical address: the VMM emulates the access.</summary>
+    Mmio,
 }
 
 /// <summary>How a fault was handled.</summary>
@@ -35,4 +38,11 @@ public enum GuestTableWrite
 
     /// <summary>One exit; the table's shadow was removed, and the guest's TLBs and walk caches must be flushed.</summary>
     ProtectedAndZapped,
+}
+
+/// <summary>Who is told of each page that the shadow makes writable while writes are logged.</summary>
+public interface IWriteLog
+{
+    /// <summary>The page of 4 KiB at a guest-physical address may be written from now on without another fault.</summary>
+    void Mark(ulong gpa);
 }

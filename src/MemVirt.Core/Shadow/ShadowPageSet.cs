@@ -1,24 +1,31 @@
 using System.Runtime.InteropServices;
-using MemVirt.Core.Access;
 using MemVirt.Core.Addresses;
-using MemVirt.Core.Formats;
 using MemVirt.Core.Memory;
 
 namespace MemVirt.Core.Shadow;
 
-/// <summary>All shadow pages of a guest: found by role, each with the shadow entries that refer to it.</summary>
-internal sealed class ShadowPageSet(SparseMemory host, FrameAllocator hostFrames)
+/// <summary>All shadow pages of a guest: found by role, in the order of their making, each with the shadow entries that refer to it.</summary>
+/// <param name="host">Host memory.</param>
+/// <param name="hostFrames">Where tables come from.</param>
+/// <param name="reusesTables">Whether the tables of removed pages serve new ones; else each table has a frame of its own for ever.</param>
+internal sealed class ShadowPageSet(SparseMemory host, FrameAllocator hostFrames, bool reusesTables)
 {
+    private const int None = -1;
     private readonly Dictionary<ShadowRole, int> _byRole = [];
     private readonly Dictionary<ulong, int> _byTable = [];
     private readonly Stack<int> _free = [];
     private readonly Stack<int> _freeLinks = [];
+    private readonly Stack<ulong> _freeTables = [];
     private ShadowPage[] _pages = new ShadowPage[64];
     private ParentLink[] _links = new ParentLink[64];
     private int _pageCount;
     private int _linkCount;
+    private int _newest = None;
 
     internal int Count => _byRole.Count;
+
+    /// <summary>The page made longest ago, or −1.</summary>
+    internal int Oldest { get; private set; } = None;
 
     internal ref ShadowPage this[int index] => ref _pages[index];
 
@@ -34,10 +41,14 @@ internal sealed class ShadowPageSet(SparseMemory host, FrameAllocator hostFrames
         if (!exists)
         {
             slot = _free.TryPop(out int free) ? free : Take(ref _pages, ref _pageCount);
-            ulong table = hostFrames.Allocate(PageSize.Size4K);
-            host.EnsureFrame(table);
+            ulong table = TakeTable();
             _byTable.Add(table, slot);
-            _pages[slot] = new ShadowPage { Role = role, Table = table, GuestRoot = guestRoot, FirstParent = -1 };
+            _pages[slot] = new ShadowPage
+            {
+                Role = role, Table = table, GuestRoot = guestRoot, FirstParent = None, Older = _newest, Newer = None,
+            };
+            Follow(_newest, slot);
+            _newest = slot;
         }
 
         return slot;
@@ -68,28 +79,7 @@ internal sealed class ShadowPageSet(SparseMemory host, FrameAllocator hostFrames
         }
     }
 
-    /// <summary>Takes the write right from every leaf that maps the frame at a host-physical address. Cost: one pass over all tables.</summary>
-    internal void WithholdWrite(ulong frame)
-    {
-        foreach (int index in _byRole.Values)
-        {
-            int level = _pages[index].Role.Level;
-            for (ulong slot = 0; level < 3 && slot < TableGeometry.EntriesPerTable; slot++)
-            {
-                ulong entryAddress = _pages[index].Table + (slot * 8);
-                ulong entry = host.Read(entryAddress);
-                if (X64FourLevel.IsPresent(entry) && X64FourLevel.IsLeaf(entry, level)
-                    && TableGeometry.PageAddress(entry, level) == TableGeometry.PageAddress(frame, level))
-                {
-                    AccessRights rights = X64FourLevel.Rights(entry) & ~AccessRights.Write;
-                    bool dirty = (entry & X64FourLevel.DirtyBit) != 0;
-                    host.Write(entryAddress, X64FourLevel.LeafEntry(TableGeometry.PageAddress(entry, level), level, rights, dirty));
-                }
-            }
-        }
-    }
-
-    /// <summary>Removes a page: clears the entries that refer to it and forgets those it holds. Its children stay.</summary>
+    /// <summary>Removes a page that is empty by now: clears the entries that refer to it. What it referred to stays.</summary>
     internal void Remove(int index)
     {
         ShadowPage page = _pages[index];
@@ -99,9 +89,23 @@ internal sealed class ShadowPageSet(SparseMemory host, FrameAllocator hostFrames
             _freeLinks.Push(link);
         }
 
+        Follow(page.Older, page.Newer);
+        if (page.Newer == None)
+        {
+            _newest = page.Older;
+        }
+        else
+        {
+            _pages[page.Newer].Older = page.Older;
+        }
+
         _byRole.Remove(page.Role);
         _byTable.Remove(page.Table);
         _free.Push(index);
+        if (reusesTables)
+        {
+            _freeTables.Push(page.Table);
+        }
     }
 
     private static int Take<T>(ref T[] items, ref int count)
@@ -112,6 +116,30 @@ internal sealed class ShadowPageSet(SparseMemory host, FrameAllocator hostFrames
         }
 
         return count++;
+    }
+
+    private void Follow(int older, int newer)
+    {
+        if (older == None)
+        {
+            Oldest = newer;
+        }
+        else
+        {
+            _pages[older].Newer = newer;
+        }
+    }
+
+    private ulong TakeTable()
+    {
+        if (_freeTables.TryPop(out ulong table))
+        {
+            return table;
+        }
+
+        table = hostFrames.Allocate(PageSize.Size4K);
+        host.EnsureFrame(table);
+        return table;
     }
 
     private struct ParentLink(ulong entryAddress, int next)

@@ -76,9 +76,9 @@ public struct ShadowSource<TReader>(ShadowPager pager, TReader reader, PagingStr
     private readonly bool TryResolve(ulong address, AccessRights needed, ref Translation fault, ref bool flushed)
     {
         bool notPresent = fault.Status == TranslationStatus.GuestNotPresent;
-        if (!pager.MayResolve(address, needed, out bool present))
+        if (!pager.MayResolve(address, needed, out Translation guestFault))
         {
-            fault = Translation.Fault(present ? TranslationStatus.GuestProtection : TranslationStatus.GuestNotPresent);
+            fault = guestFault;
             return false;
         }
 
@@ -86,6 +86,9 @@ public struct ShadowSource<TReader>(ShadowPager pager, TReader reader, PagingStr
         switch (outcome.Kind)
         {
             case ShadowFaultKind.Guest:
+                return false;
+            case ShadowFaultKind.Mmio:
+                fault = Translation.Fault(TranslationStatus.SecondStageNotPresent, pager.LastFaultAddress);
                 return false;
             case ShadowFaultKind.ProtectedTable:
                 fault = Translation.Fault(TranslationStatus.SecondStageProtection, pager.LastFaultAddress);

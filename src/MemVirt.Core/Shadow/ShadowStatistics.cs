@@ -1,0 +1,35 @@
+namespace MemVirt.Core.Shadow;
+
+/// <summary>What a shadow pager has done, under the names of KVM's statistics.</summary>
+public sealed class ShadowStatistics
+{
+    /// <summary>Faults that reached the VMM: pf_taken.</summary>
+    public long FaultsTaken { get; internal set; }
+
+    /// <summary>Faults that installed or changed a shadow leaf: pf_fixed.</summary>
+    public long FaultsFixed { get; internal set; }
+
+    /// <summary>Faults whose instruction the VMM emulates, of MMIO and of protected tables: pf_emulate.</summary>
+    public long FaultsEmulated { get; internal set; }
+
+    /// <summary>Faults after which the leaf was found as it should be; a table was linked again: pf_spurious.</summary>
+    public long FaultsSpurious { get; internal set; }
+
+    /// <summary>Shadow pages made: mmu_cache_miss.</summary>
+    public long PagesMade { get; internal set; }
+
+    /// <summary>Leaf tables that went out of sync on a write: mmu_unsync.</summary>
+    public long Unsyncs { get; internal set; }
+
+    /// <summary>Writes to protected tables that were emulated: mmu_pte_write.</summary>
+    public long TableWrites { get; internal set; }
+
+    /// <summary>Tables whose shadow was removed for being written again and again: mmu_flooded.</summary>
+    public long Flooded { get; internal set; }
+
+    /// <summary>Shadow pages removed: mmu_shadow_zapped.</summary>
+    public long Zapped { get; internal set; }
+
+    /// <summary>Shadow pages removed to make room: mmu_recycled.</summary>
+    public long Recycled { get; internal set; }
+}
