@@ -5,7 +5,7 @@ namespace MemVirt.Core.Tests.Mapping;
 
 /// <summary>
 /// A table space in which, just before one chosen operation of the editor, a processor writes to the page that the operation's
-/// entry maps.
+/// entry maps, or to one that lies some entries before it.
 /// </summary>
 internal readonly struct InterferingSpace<TFormat>(EditorBed<TFormat> bed, InterferingSpace<TFormat>.Plan plan) : ITableSpace
     where TFormat : struct, IPageTableFormat
@@ -33,7 +33,7 @@ internal readonly struct InterferingSpace<TFormat>(EditorBed<TFormat> bed, Inter
     public ulong AllocateTable() => _inner.AllocateTable();
 
     /// <summary>When to interfere, and what came of it.</summary>
-    internal sealed class Plan(ulong region, int step)
+    internal sealed class Plan(ulong region, int step, int entriesBefore)
     {
         private int _steps;
 
@@ -47,7 +47,8 @@ internal readonly struct InterferingSpace<TFormat>(EditorBed<TFormat> bed, Inter
         {
             if (_steps++ == step)
             {
-                ulong address = region + ((entryAddress & 0xFFF) / 8 << 12);
+                ulong page = (((entryAddress & 0xFFF) / 8) - (ulong)entriesBefore) & 511;
+                ulong address = region + (page << 12);
                 Written = bed.Touch(address, TFormat.AccessedBit | TFormat.DirtyBit) ? address : null;
             }
         }

@@ -59,25 +59,28 @@ public abstract class UsageBitsTests<TFormat>
 
     private static void AtEveryPoint(bool isSplit, Edit edit)
     {
-        bool reached = true;
         int seen = 0;
-        for (int step = 0; reached; step += step is < 12 or > 2000 ? 1 : 5)
+        for (int entriesBefore = 0; entriesBefore < 2; entriesBefore++)
         {
-            using var bed = new EditorBed<TFormat>();
-            bed.Map(Base, 1UL << 32, PageSize.Size2M).LeaveStale("nobody runs");
-            if (isSplit)
+            bool reached = true;
+            for (int step = 0; reached; step += step < 12 ? 1 : 5)
             {
-                bed.Finish(bed.Split(Base));
-            }
+                using var bed = new EditorBed<TFormat>();
+                bed.Map(Base, 1UL << 32, PageSize.Size2M).LeaveStale("nobody runs");
+                if (isSplit)
+                {
+                    bed.Finish(bed.Split(Base));
+                }
 
-            var plan = new InterferingSpace<TFormat>.Plan(Base, step);
-            var space = new InterferingSpace<TFormat>(bed, plan);
-            bed.Finish(edit(ref space, bed.Root));
-            reached = plan.IsReached;
-            if (plan.Written is { } address)
-            {
-                seen++;
-                Assert.True(IsDirty(bed, address), $"The write to 0x{address:x} before operation {step} is lost.");
+                var plan = new InterferingSpace<TFormat>.Plan(Base, step, entriesBefore);
+                var space = new InterferingSpace<TFormat>(bed, plan);
+                bed.Finish(edit(ref space, bed.Root));
+                reached = plan.IsReached;
+                if (plan.Written is { } address)
+                {
+                    seen++;
+                    Assert.True(IsDirty(bed, address), $"The write to 0x{address:x} before operation {step} is lost.");
+                }
             }
         }
 
