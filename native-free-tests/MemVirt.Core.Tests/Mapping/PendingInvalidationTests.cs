@@ -85,8 +85,12 @@ public sealed class PendingInvalidationTests : IDisposable
                     TranslationStatus expected = leaf == 0 ? TranslationStatus.GuestNotPresent
                         : ((AccessRights)access & ~X64FourLevel.Rights(leaf)) != 0 ? TranslationStatus.GuestProtection : TranslationStatus.Ok;
                     TranslationStatus found = Translate(address, access, out ulong hpa);
-                    Assert.True(expected == found, $"seed {seed}, step {step}: {access} of 0x{address:x}: {expected} expected, {found} found");
-                    Assert.True(found != TranslationStatus.Ok || hpa == _bed.FrameOf(address) + 0x123, $"seed {seed}, step {step}: 0x{address:x}");
+                    Assert.True(
+                        expected == found,
+                        $"seed {seed}, step {step}: {access} of 0x{address:x}: {expected} expected, {found} found");
+                    Assert.True(
+                        found != TranslationStatus.Ok || hpa == _bed.FrameOf(address) + 0x123,
+                        $"seed {seed}, step {step}: 0x{address:x}");
                 }
             }
         }

@@ -6,7 +6,9 @@ using MemVirt.Core.Tests.Tlb;
 
 namespace MemVirt.Core.Tests.Mapping;
 
-/// <summary>No dirty bit that a processor sets during an edit is lost: once at every point of the edit in turn, once in real time.</summary>
+/// <summary>
+/// No dirty bit that a processor sets during an edit is lost: once at every point of the edit in turn, once in real time.
+/// </summary>
 public abstract class UsageBitsTests<TFormat>
     where TFormat : struct, IPageTableFormat
 {
@@ -52,7 +54,9 @@ public abstract class UsageBitsTests<TFormat>
             processor.Join();
             for (int page = 0; page < written.Length; page++)
             {
-                Assert.True(IsDirty(bed, Base + ((ulong)page << 12)) || !written[page], $"seed {seed}: the dirty bit of page {page} is lost");
+                Assert.True(
+                    IsDirty(bed, Base + ((ulong)page << 12)) || !written[page],
+                    $"seed {seed}: the dirty bit of page {page} is lost");
             }
         }
     }

@@ -14,7 +14,8 @@ using MemVirt.Core.Walking;
 namespace MemVirt.Core.Tests.Slots;
 
 /// <summary>
-/// A guest of several processors whose slots a pager maps. Slot 0 holds the guest's tables, slot 1 is large, slot 2 moves, slot 3 comes
+/// A guest of several processors whose slots a pager maps. Slot 0 holds the guest's tables, slot 1 is large, slot 2 moves, slot 3
+/// comes
 /// and goes. Guest-virtual addresses are guest-physical ones.
 /// </summary>
 internal sealed class MigrationBed<TFormat> : IDisposable
