@@ -53,7 +53,8 @@ public class MustUseAnalyzerTests
     [InlineData("void Inner() { var pending = Edit(); } Inner();", 1)]
     [InlineData("Action a = () => { var pending = Edit(); }; a();", 1)]
     [InlineData("try { var pending = Edit(); } finally { Use(1); }", 1)]
-    public Task A_local_that_nobody_reads_is_an_error(string body, int times) => AreErrors(body, "nobody reads 'pending' after this", times);
+    public Task A_local_that_nobody_reads_is_an_error(string body, int times)
+        => AreErrors(body, "nobody reads 'pending' after this", times);
 
     [Theory]
     [InlineData("Edit().LeaveStale(\"\");")]

@@ -44,7 +44,8 @@ internal static class LocalEvents
     {
         switch (operation)
         {
-            case ISimpleAssignmentOperation { Target: ILocalReferenceOperation target } assignment when locals.Contains(target.Local):
+            case ISimpleAssignmentOperation { Target: ILocalReferenceOperation target } assignment
+                when locals.Contains(target.Local):
                 Visit(assignment.Value, locals, events);
                 events.Add(new LocalEvent(target.Local, assignment.Syntax, isRead: false, CanLose(assignment.Value)));
                 return;
@@ -90,6 +91,7 @@ internal static class LocalEvents
             (child, parent) = (parent, parent.Parent);
         }
 
-        return IsOut(parent!) || (parent is IDeconstructionAssignmentOperation deconstruction && ReferenceEquals(deconstruction.Target, child));
+        return IsOut(parent!)
+            || (parent is IDeconstructionAssignmentOperation deconstruction && ReferenceEquals(deconstruction.Target, child));
     }
 }

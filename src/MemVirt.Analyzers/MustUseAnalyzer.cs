@@ -6,7 +6,8 @@ using Microsoft.CodeAnalysis.Operations;
 namespace MemVirt.Analyzers;
 
 /// <summary>
-/// MV0001: a value whose type is marked <c>[MustUse]</c> is dropped by a statement that ignores it, by a discard, or by a local whose
+/// MV0001: a value whose type is marked <c>[MustUse]</c> is dropped by a statement that ignores it, by a discard, or by a local
+/// whose
 /// value nobody reads. Whether every path uses the value is not checked: one that does is enough.
 /// </summary>
 [DiagnosticAnalyzer(LanguageNames.CSharp)]
@@ -21,7 +22,7 @@ public sealed class MustUseAnalyzer : DiagnosticAnalyzer
         "Correctness",
         DiagnosticSeverity.Error,
         isEnabledByDefault: true,
-        description: "Hardware may go on using what an edit of page tables has replaced, until the edit's invalidation is carried out.");
+        description: "Hardware may go on using what an edit of page tables has replaced until its invalidation is made.");
 
     /// <inheritdoc/>
     public override ImmutableArray<DiagnosticDescriptor> SupportedDiagnostics => ImmutableArray.Create(Dropped);

@@ -10,7 +10,9 @@ internal sealed class MustUseTypes
 
     internal MustUseTypes(INamedTypeSymbol attribute) => _attribute = attribute;
 
-    /// <summary>Whether values of a type must be used; of <c>T?</c> those of <c>T</c>, of a task or a tuple those it brings.</summary>
+    /// <summary>
+    /// Whether values of a type must be used; of <c>T?</c> those of <c>T</c>, of a task or a tuple those it brings.
+    /// </summary>
     internal bool Contains(ITypeSymbol? type)
     {
         if (type is not INamedTypeSymbol named)
@@ -33,7 +35,10 @@ internal sealed class MustUseTypes
 
     internal Diagnostic Report(SyntaxNode where, ITypeSymbol type, string how)
         => Diagnostic.Create(
-            MustUseAnalyzer.Dropped, where.GetLocation(), type.ToDisplayString(SymbolDisplayFormat.MinimallyQualifiedFormat), how);
+            MustUseAnalyzer.Dropped,
+            where.GetLocation(),
+            type.ToDisplayString(SymbolDisplayFormat.MinimallyQualifiedFormat),
+            how);
 
     private static bool IsTask(INamedTypeSymbol type)
         => type is { Name: "Task" or "ValueTask", TypeArguments.Length: 1 }

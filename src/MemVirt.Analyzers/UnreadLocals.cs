@@ -41,7 +41,7 @@ internal static class UnreadLocals
         OperationBlockAnalysisContext context, MustUseTypes types, ControlFlowGraph graph, HashSet<ILocalSymbol> locals)
     {
         // Nested functions have graphs of their own. A local they share with the function around them counts as read.
-        foreach (IFlowAnonymousFunctionOperation function in graph.Blocks.SelectMany(Operations).OfType<IFlowAnonymousFunctionOperation>())
+        foreach (IFlowAnonymousFunctionOperation function in Lambdas(graph))
         {
             CheckGraph(context, types, graph.GetAnonymousFunctionControlFlowGraph(function), locals);
         }
@@ -98,13 +98,14 @@ internal static class UnreadLocals
     }
 
     /// <summary>
-    /// Whether the local belongs to a function around this graph's, is used by one within it, or may be read by a handler to which
+    /// Whether the local belongs to a function around this graph's, is used by one within it, or may be read by a handler to
+    /// which
     /// no branch of the graph leads.
     /// </summary>
     private static bool IsShared(ILocalSymbol local, ControlFlowGraph graph)
         => !Regions(graph.Root).Any(region => region.Locals.Contains(local))
            || graph.LocalFunctions.Any(function => Mentions(graph.GetLocalFunctionControlFlowGraph(function), local))
-           || graph.Blocks.SelectMany(Operations).OfType<IFlowAnonymousFunctionOperation>()
+           || Lambdas(graph)
                .Any(function => Mentions(graph.GetAnonymousFunctionControlFlowGraph(function), local))
            || graph.Blocks.Any(block => IsInHandler(block) && Operations(block).Any(one => Reads(one, local)));
 
@@ -113,7 +114,7 @@ internal static class UnreadLocals
 
     private static bool IsSharedBelow(ControlFlowGraph graph, ILocalSymbol local)
         => graph.LocalFunctions.Any(function => Mentions(graph.GetLocalFunctionControlFlowGraph(function), local))
-           || graph.Blocks.SelectMany(Operations).OfType<IFlowAnonymousFunctionOperation>()
+           || Lambdas(graph)
                .Any(function => Mentions(graph.GetAnonymousFunctionControlFlowGraph(function), local));
 
     private static bool Reads(IOperation operation, ILocalSymbol local)
@@ -131,6 +132,9 @@ internal static class UnreadLocals
 
         return false;
     }
+
+    private static IEnumerable<IFlowAnonymousFunctionOperation> Lambdas(ControlFlowGraph graph)
+        => graph.Blocks.SelectMany(Operations).OfType<IFlowAnonymousFunctionOperation>();
 
     private static IEnumerable<ControlFlowRegion> Regions(ControlFlowRegion root)
         => root.NestedRegions.SelectMany(Regions).Prepend(root);

@@ -174,7 +174,8 @@ public class InvalidationBusTests
     }
 
     /// <summary>
-    /// Senders change a value and tell; processors keep a copy, and use it between polls. After the acknowledgement no processor may
+    /// Senders change a value and tell; processors keep a copy, and use it between polls. After the acknowledgement no processor
+    /// may
     /// use a copy older than the value that was told.
     /// </summary>
     [Theory]

@@ -89,7 +89,9 @@ internal sealed class EditorBed<TFormat> : IDisposable
         return TFormat.PageAddress(leaf, level) | (address & ((1UL << TFormat.ShiftOf(level)) - 1) & ~0xFFFUL);
     }
 
-    /// <summary>Sets bits of the leaf that maps an address, as a processor does: by compare-exchange, walking again where it fails.</summary>
+    /// <summary>
+    /// Sets bits of the leaf that maps an address, as a processor does: by compare-exchange, walking again where it fails.
+    /// </summary>
     internal bool Touch(ulong address, ulong bits)
     {
         while (true)

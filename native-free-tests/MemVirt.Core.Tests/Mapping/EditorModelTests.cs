@@ -7,7 +7,8 @@ using MemVirt.Core.Mapping;
 namespace MemVirt.Core.Tests.Mapping;
 
 /// <summary>
-/// Random edits against a dictionary of 4 KiB pages. A format is a subclass of one line. CsCheck prints the seed of a failure and the
+/// Random edits against a dictionary of 4 KiB pages. A format is a subclass of one line. CsCheck prints the seed of a failure and
+/// the
 /// shortest sequence of edits that shows it.
 /// </summary>
 public abstract class EditorModelTests<TFormat>
@@ -221,7 +222,8 @@ public abstract class EditorModelTests<TFormat>
         }
     }
 
-    private static bool IsLarge(Dictionary<ulong, Page> model, ulong address) => model.TryGetValue(address, out Page? page) && page.IsLarge;
+    private static bool IsLarge(Dictionary<ulong, Page> model, ulong address)
+        => model.TryGetValue(address, out Page? page) && page.IsLarge;
 
     private static IEnumerable<ulong> Span(ulong address, int pages)
         => Enumerable.Range(0, pages).Select(page => address + ((ulong)page << 12));

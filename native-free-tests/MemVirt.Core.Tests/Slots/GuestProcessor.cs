@@ -12,7 +12,9 @@ using MemVirt.Core.Walking;
 
 namespace MemVirt.Core.Tests.Slots;
 
-/// <summary>A virtual processor on a thread of its own: stores growing numbers to its own word of random pages, through an MMU.</summary>
+/// <summary>
+/// A virtual processor on a thread of its own: stores growing numbers to its own word of random pages, through an MMU.
+/// </summary>
 internal sealed class GuestProcessor<TFormat>
     where TFormat : struct, IPageTableFormat
 {
@@ -98,7 +100,9 @@ internal sealed class GuestProcessor<TFormat>
         }
     }
 
-    /// <summary>False where the slot has gone from there meanwhile: the guest's access ends at a device that is not there.</summary>
+    /// <summary>
+    /// False where the slot has gone from there meanwhile: the guest's access ends at a device that is not there.
+    /// </summary>
     private bool TryTranslate(GuestVirtualAddress gva, MemoryAccess access, out ulong hpa)
     {
         while (true)

@@ -14,7 +14,8 @@ using MemVirt.Core.Walking;
 namespace MemVirt.Core.Tests.Slots;
 
 /// <summary>
-/// A guest of several processors whose slots a pager maps. Slot 0 holds the guest's tables, slot 1 is large, slot 2 moves, slot 3 comes
+/// A guest of several processors whose slots a pager maps. Slot 0 holds the guest's tables, slot 1 is large, slot 2 moves, slot 3
+/// comes
 /// and goes. Guest-virtual addresses are guest-physical ones.
 /// </summary>
 internal sealed class MigrationBed<TFormat> : IDisposable
@@ -71,20 +72,24 @@ internal sealed class MigrationBed<TFormat> : IDisposable
     }
 
     /// <summary>The leaf of the second stage that maps an address; 0 where none does.</summary>
-    internal (ulong Leaf, int Level) LeafOf(ulong gpa)
+    internal (ulong Leaf, int Level, ulong EntryAddress) LeafOf(ulong gpa)
     {
         ulong table = _root;
         for (int level = TFormat.Levels - 1; ; level--)
         {
-            ulong entry = Memory.Read(table + TFormat.EntryOffset(gpa, level));
+            ulong entryAddress = table + TFormat.EntryOffset(gpa, level);
+            ulong entry = Memory.Read(entryAddress);
             if (!TFormat.IsPresent(entry) || TFormat.IsLeaf(entry, level))
             {
-                return (TFormat.IsPresent(entry) ? entry : 0, level);
+                return (TFormat.IsPresent(entry) ? entry : 0, level, entryAddress);
             }
 
             table = TFormat.TableAddress(entry);
         }
     }
+
+    /// <summary>Sets the leaf's dirty bit, as a walk for a write does.</summary>
+    internal void SetDirty(ulong gpa) => Memory.SetBits(LeafOf(gpa).EntryAddress, TFormat.DirtyBit);
 
     private void Add(int id, ulong start, int pages)
     {

@@ -22,7 +22,8 @@ public sealed class InvalidationBus
 
     /// <summary>A bus for a fixed number of virtual processors, all parked.</summary>
     /// <param name="processors">1 to <see cref="MaxProcessors"/>.</param>
-    /// <param name="mailboxCapacity">Messages a mailbox holds before they turn into one that forgets everything; a power of two.</param>
+    /// <param name="mailboxCapacity">Messages a mailbox holds before they turn into one that forgets everything; a power of
+    /// two.</param>
     /// <exception cref="ArgumentOutOfRangeException">A number is out of range.</exception>
     public InvalidationBus(int processors, int mailboxCapacity = 64)
     {
@@ -49,7 +50,9 @@ public sealed class InvalidationBus
     /// <summary>Sends to every virtual processor.</summary>
     public InvalidationTicket Send(in TlbInvalidation invalidation) => Send(in invalidation, AllProcessors);
 
-    /// <summary>Sends to some virtual processors, one bit each; bits of processors that do not exist are ignored. Never waits for them.</summary>
+    /// <summary>
+    /// Sends to some virtual processors, one bit each; bits of processors that do not exist are ignored. Never waits for them.
+    /// </summary>
     public InvalidationTicket Send(in TlbInvalidation invalidation, ulong processors)
     {
         processors &= AllProcessors;

@@ -34,7 +34,9 @@ public sealed class InvalidationMailbox
     /// <summary>Whether the processor runs no guest code; senders do not wait for it then.</summary>
     public bool IsParked => Volatile.Read(ref _lines.Parked) != 0;
 
-    /// <summary>Takes the oldest message to be applied; false where none waits. Call <see cref="Acknowledge"/> when all are.</summary>
+    /// <summary>
+    /// Takes the oldest message to be applied; false where none waits. Call <see cref="Acknowledge"/> when all are.
+    /// </summary>
     public bool TryTake(out TlbInvalidation invalidation)
     {
         long posted = Volatile.Read(ref _lines.Posted);

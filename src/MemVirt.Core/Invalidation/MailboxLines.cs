@@ -2,7 +2,9 @@ using System.Runtime.InteropServices;
 
 namespace MemVirt.Core.Invalidation;
 
-/// <summary>What sender and processor tell each other, each on a cache line of its own, so that polling stays in the cache.</summary>
+/// <summary>
+/// What sender and processor tell each other, each on a cache line of its own, so that polling stays in the cache.
+/// </summary>
 [StructLayout(LayoutKind.Explicit, Size = 192)]
 internal struct MailboxLines
 {

@@ -1,6 +1,8 @@
 namespace MemVirt.Core.Mapping;
 
-/// <summary>Addresses [<see cref="Start"/>, <see cref="Start"/> + <see cref="LengthBytes"/>) of the space that tables translate.</summary>
+/// <summary>
+/// Addresses [<see cref="Start"/>, <see cref="Start"/> + <see cref="LengthBytes"/>) of the space that tables translate.
+/// </summary>
 /// <param name="Start">The first address.</param>
 /// <param name="LengthBytes">How many bytes follow from there.</param>
 public readonly record struct AddressRange(ulong Start, ulong LengthBytes)

@@ -3,7 +3,9 @@ using MemVirt.Core.Access;
 
 namespace MemVirt.Core.Mapping;
 
-/// <summary>What the editor throws: for arguments that no tables could satisfy, and for a failure that its caller did not look at.</summary>
+/// <summary>
+/// What the editor throws: for arguments that no tables could satisfy, and for a failure that its caller did not look at.
+/// </summary>
 internal static class EditErrors
 {
     [DoesNotReturn]
@@ -20,7 +22,8 @@ internal static class EditErrors
 
     [DoesNotReturn]
     internal static void RightsNotExpressible(AccessRights rights)
-        => throw new ArgumentException($"No valid entry grants exactly {rights}: give Read with Write, and Unmap to take everything.");
+        => throw new ArgumentException(
+            $"No valid entry grants exactly {rights}: give Read with Write, and Unmap to take everything.");
 
     [DoesNotReturn]
     internal static void NotALargePage(string what)

@@ -51,6 +51,7 @@ internal struct EditJournal
     /// <summary>What must be forgotten because of all that.</summary>
     internal readonly PendingInvalidation Pending(AddressRange range)
         => _needed
-            ? new PendingInvalidation(range, _structural ? (byte)12 : _smallestShift, _structural, new ReusableTables(_removed, _removedCount))
+            ? new PendingInvalidation(
+                range, _structural ? (byte)12 : _smallestShift, _structural, new ReusableTables(_removed, _removedCount))
             : default;
 }

@@ -21,6 +21,8 @@ public enum EditStatus : byte
     /// <summary>The page lies where entries of smaller pages cannot point: above 4 GiB, in 32-bit paging.</summary>
     NotSplittable,
 
-    /// <summary>The pages are not all present, of one size, contiguous, aligned and alike: they cannot be one larger page.</summary>
+    /// <summary>
+    /// The pages are not all present, of one size, contiguous, aligned and alike: they cannot be one larger page.
+    /// </summary>
     NotMergeable,
 }

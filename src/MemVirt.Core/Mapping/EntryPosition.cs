@@ -2,7 +2,9 @@ using MemVirt.Core.Formats;
 
 namespace MemVirt.Core.Mapping;
 
-/// <summary>Where the way down to an address ends: at a leaf, at an entry that is not present, or at the level asked for.</summary>
+/// <summary>
+/// Where the way down to an address ends: at a leaf, at an entry that is not present, or at the level asked for.
+/// </summary>
 /// <param name="EntryAddress">The entry's address, in the tables' own space.</param>
 /// <param name="Entry">What it held.</param>
 /// <param name="Level">Its level, 0 for a PTE.</param>

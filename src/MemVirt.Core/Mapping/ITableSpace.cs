@@ -13,7 +13,8 @@ public interface ITableSpace
     void Write(ulong entryAddress, ulong entry, int level);
 
     /// <summary>
-    /// Replaces the word of an entry of a table at a level where it still holds what is expected, atomically against a processor that sets
+    /// Replaces the word of an entry of a table at a level where it still holds what is expected, atomically against a processor
+    /// that sets
     /// accessed and dirty bits; returns whether it did.
     /// </summary>
     bool TryReplace(ulong entryAddress, ulong expected, ulong replacement, int level);

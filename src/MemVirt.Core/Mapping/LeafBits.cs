@@ -12,7 +12,8 @@ internal static class LeafBits<TFormat>
     where TFormat : struct, IPageTableFormat
 {
     /// <summary>
-    /// Bit 12 of a large leaf, where PAT moves to because bit 7 says "large" (Intel SDM Vol. 3A tables 4-17, 4-18). An EPT leaf has
+    /// Bit 12 of a large leaf, where PAT moves to because bit 7 says "large" (Intel SDM Vol. 3A tables 4-17, 4-18). An EPT leaf
+    /// has
     /// its memory type in bits 5:3 whatever its size, and ignores bit 7 of a 4K one (Vol. 3C tables 28-3, 28-5, 28-7).
     /// </summary>
     private static ulong LargeAttributeBit => TFormat.IsExtendedPageTable ? 0 : 1UL << 12;
@@ -21,7 +22,8 @@ internal static class LeafBits<TFormat>
 
     /// <summary>The bit that lets a leaf of any level be written.</summary>
     internal static ulong WriteBit
-        => TFormat.LeafEntry(0, 0, AccessRights.Read | AccessRights.Write, false) ^ TFormat.LeafEntry(0, 0, AccessRights.Read, false);
+        => TFormat.LeafEntry(0, 0, AccessRights.Read | AccessRights.Write, false)
+           ^ TFormat.LeafEntry(0, 0, AccessRights.Read, false);
 
     /// <summary>Whether a leaf can grant these rights and be present and valid.</summary>
     internal static bool CanGrant(AccessRights rights)
@@ -38,7 +40,9 @@ internal static class LeafBits<TFormat>
         return (leaf & ~mask) | (TFormat.LeafEntry(0, level, rights, false) & mask);
     }
 
-    /// <summary>The leaf, one level below, of the piece at <paramref name="offset"/> of the page that a leaf of a level maps.</summary>
+    /// <summary>
+    /// The leaf, one level below, of the piece at <paramref name="offset"/> of the page that a leaf of a level maps.
+    /// </summary>
     internal static ulong Piece(ulong leaf, int level, ulong offset)
     {
         ulong attribute = leaf & LargeAttributeBit;
@@ -50,7 +54,8 @@ internal static class LeafBits<TFormat>
     }
 
     /// <summary>
-    /// The leaf of the page whose first piece is mapped by a leaf of a level; false where it cannot be: the page is not aligned, or
+    /// The leaf of the page whose first piece is mapped by a leaf of a level; false where it cannot be: the page is not aligned,
+    /// or
     /// a bit of the piece has no place in a larger leaf.
     /// </summary>
     internal static bool TryWhole(ulong piece, int level, out ulong leaf)
@@ -70,7 +75,8 @@ internal static class LeafBits<TFormat>
     internal static ulong Link(ulong table)
         => TFormat.TableEntry(table) | (TFormat.LeafEntry(0, 0, AccessRights.UserExecute, false) ^ Empty(0));
 
-    private static ulong AddressField(ulong page, int level) => TFormat.LeafEntry(page, level, AccessRights.None, false) & ~Empty(level);
+    private static ulong AddressField(ulong page, int level)
+        => TFormat.LeafEntry(page, level, AccessRights.None, false) & ~Empty(level);
 
     private static ulong Empty(int level) => TFormat.LeafEntry(0, level, AccessRights.None, false);
 }

@@ -8,10 +8,13 @@ namespace MemVirt.Core.Mapping;
 /// Software's side of page tables, in any format: finds and makes the path to an entry; maps, unmaps, protects, splits, merges.
 /// </summary>
 /// <remarks>
-/// <para>Processors may walk the tables, and set accessed and dirty bits by compare-exchange, during every edit: no such bit is lost.
+/// <para>Processors may walk the tables, and set accessed and dirty bits by compare-exchange, during every edit: no such bit is
+/// lost.
 /// Edits of one set of tables are made by one thread at a time. No table belongs to two roots.</para>
-/// <para>Each edit returns what must be forgotten because of it; MV0001 does not let it be dropped. An edit is made whole or, where
-/// its status is not <see cref="EditStatus.Done"/>, not at all. Address bits above the root's reach are ignored. Nothing allocates
+/// <para>Each edit returns what must be forgotten because of it; MV0001 does not let it be dropped. An edit is made whole or,
+/// where
+/// its status is not <see cref="EditStatus.Done"/>, not at all. Address bits above the root's reach are ignored. Nothing
+/// allocates
 /// but the tables. In 32-bit paging <see cref="PageSize.Size2M"/> names the 4 MiB page of a PDE.</para>
 /// </remarks>
 public static class PageTableEditor<TFormat, TSpace>
@@ -59,7 +62,13 @@ public static class PageTableEditor<TFormat, TSpace>
     /// </summary>
     /// <exception cref="ArgumentException">An address is not aligned to the size, or no entry grants these rights.</exception>
     public static PendingInvalidation Map(
-        ref TSpace space, ulong root, ulong address, HostPhysicalAddress page, PageSize size, AccessRights rights, bool dirty = false)
+        ref TSpace space,
+        ulong root,
+        ulong address,
+        HostPhysicalAddress page,
+        PageSize size,
+        AccessRights rights,
+        bool dirty = false)
     {
         int leafLevel = size.LeafLevel();
         RequireAligned("address", address, leafLevel);
@@ -98,7 +107,8 @@ public static class PageTableEditor<TFormat, TSpace>
     /// Gives what is mapped in a range of 4 KiB multiples, holes allowed, these rights and keeps everything else. Status
     /// <see cref="EditStatus.CutsLargerPage"/> where the range ends inside of a larger page.
     /// </summary>
-    /// <exception cref="ArgumentException">The range is empty, not a multiple of 4 KiB, or out of reach; or no entry grants these rights.</exception>
+    /// <exception cref="ArgumentException">The range is empty, not a multiple of 4 KiB, or out of reach; or no entry grants these
+    /// rights.</exception>
     public static PendingInvalidation Protect(ref TSpace space, ulong root, AddressRange range, AccessRights rights)
     {
         RequireRights(rights);
@@ -137,7 +147,8 @@ public static class PageTableEditor<TFormat, TSpace>
     }
 
     /// <summary>
-    /// Makes the 512 next smaller pages around an address one page of <paramref name="size"/>, accessed and dirty where any of them
+    /// Makes the 512 next smaller pages around an address one page of <paramref name="size"/>, accessed and dirty where any of
+    /// them
     /// was. Status <see cref="EditStatus.NotMapped"/>, <see cref="EditStatus.AlreadyMapped"/> (as a page that large) or
     /// <see cref="EditStatus.NotMergeable"/>.
     /// </summary>

@@ -18,7 +18,9 @@ namespace MemVirt.Core.Mapping;
 [MustUse]
 public readonly struct PendingInvalidation
 {
-    /// <summary>More pages than these are forgotten together with all of their VPID or ASID: its global pages may be among them.</summary>
+    /// <summary>
+    /// More pages than these are forgotten together with all of their VPID or ASID: its global pages may be among them.
+    /// </summary>
     public const int MaxPagesOneByOne = 32;
 
     private readonly ReusableTables _removed;
@@ -103,7 +105,8 @@ public readonly struct PendingInvalidation
     }
 
     /// <summary>
-    /// Leaves what is cached as it is, for a stated reason: no processor runs yet, or a wider invalidation follows. Removed tables
+    /// Leaves what is cached as it is, for a stated reason: no processor runs yet, or a wider invalidation follows. Removed
+    /// tables
     /// are not handed back, for a processor may still read them.
     /// </summary>
     /// <exception cref="ArgumentException">No reason is given.</exception>

@@ -13,7 +13,9 @@ internal static class RangeEdit<TFormat, TSpace, TEdit>
 {
     private const ulong TableBytes = 1UL << 12;
 
-    /// <summary>Changes the leaves from the address <paramref name="first"/> to <paramref name="last"/>, which no leaf crosses.</summary>
+    /// <summary>
+    /// Changes the leaves from the address <paramref name="first"/> to <paramref name="last"/>, which no leaf crosses.
+    /// </summary>
     internal static void Apply(
         ref TSpace space, ulong table, int level, ulong first, ulong last, ref TEdit edit, ref EditJournal journal)
     {

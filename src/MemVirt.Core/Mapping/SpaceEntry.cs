@@ -56,7 +56,9 @@ internal static class SpaceEntry<TFormat, TSpace>
         }
     }
 
-    /// <summary>Replaces an entry whatever it holds and returns what that was: bits that a processor sets meanwhile included.</summary>
+    /// <summary>
+    /// Replaces an entry whatever it holds and returns what that was: bits that a processor sets meanwhile included.
+    /// </summary>
     internal static ulong Exchange(ref TSpace space, ulong entryAddress, ulong replacement, int level)
     {
         ulong entry;

@@ -18,7 +18,8 @@ public sealed class DirtyLog(long pages)
     public int WordCount => _words.Length;
 
     /// <summary>
-    /// Marks a page. Software that stores to the page itself marks it after the store: of a mark that comes before it, a harvest in
+    /// Marks a page. Software that stores to the page itself marks it after the store: of a mark that comes before it, a harvest
+    /// in
     /// between would leave the store to nobody.
     /// </summary>
     /// <remarks>

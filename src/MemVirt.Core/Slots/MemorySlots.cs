@@ -19,14 +19,17 @@ public sealed class MemorySlots
     /// <summary>The slots as they are now.</summary>
     public MemorySlotSnapshot Current => Volatile.Read(ref _current);
 
-    /// <summary>Grows with every change: sample it before looking something up, and compare it before keeping what was found.</summary>
+    /// <summary>
+    /// Grows with every change: sample it before looking something up, and compare it before keeping what was found.
+    /// </summary>
     public long Generation => Current.Generation;
 
     /// <summary>The slot that holds a guest-physical address.</summary>
     public bool TryFind(ulong gpa, [NotNullWhen(true)] out MemorySlot? slot) => Current.TryFind(gpa, out slot);
 
     /// <summary>Adds a slot.</summary>
-    /// <exception cref="ArgumentException">It is misaligned, empty or past 52 bits, its name is taken, or it overlaps another.</exception>
+    /// <exception cref="ArgumentException">It is misaligned, empty or past 52 bits, its name is taken, or it overlaps
+    /// another.</exception>
     public void Add(MemorySlot slot)
     {
         ArgumentNullException.ThrowIfNull(slot);
@@ -60,14 +63,18 @@ public sealed class MemorySlots
     }
 
     /// <summary>Moves a slot and returns it as it is now.</summary>
-    /// <exception cref="ArgumentException">There is no such slot, or it would be misaligned, past 52 bits, or overlap another.</exception>
+    /// <exception cref="ArgumentException">There is no such slot, or it would be misaligned, past 52 bits, or overlap
+    /// another.</exception>
     public MemorySlot Move(int id, GuestPhysicalAddress start) => Replace(id, slot => slot with { Start = start });
 
     /// <summary>Changes whether a slot is read-only and returns it as it is now.</summary>
     /// <exception cref="ArgumentException">There is no such slot.</exception>
     public MemorySlot SetReadOnly(int id, bool isReadOnly) => Replace(id, slot => slot with { IsReadOnly = isReadOnly });
 
-    /// <summary>Changes how a slot's writes are logged and returns it as it is now. A log is made when logging starts, and dropped when it ends.</summary>
+    /// <summary>
+    /// Changes how a slot's writes are logged and returns it as it is now. A log is made when logging starts, and dropped when it
+    /// ends.
+    /// </summary>
     /// <exception cref="ArgumentException">There is no such slot.</exception>
     public MemorySlot SetLogging(int id, DirtyLogging logging)
         => Replace(id, slot => slot with

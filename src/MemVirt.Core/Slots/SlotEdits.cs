@@ -37,7 +37,8 @@ internal readonly struct TakeDirty<TFormat>(MemorySlot slot) : ILeafEdit
 
     public ulong Change(ulong leaf, int level) => leaf & ~TFormat.DirtyBit;
 
-    public void Changed(ulong address, ulong before, int level) => new DirtyCollector<TFormat>(slot).Collect(address, before, level);
+    public void Changed(ulong address, ulong before, int level)
+        => new DirtyCollector<TFormat>(slot).Collect(address, before, level);
 }
 
 /// <summary>Unmaps, and keeps the dirty bits of what goes in the log.</summary>
@@ -48,5 +49,6 @@ internal readonly struct RemoveSlotLeaf<TFormat>(MemorySlot slot) : ILeafEdit
 
     public ulong Change(ulong leaf, int level) => 0;
 
-    public void Changed(ulong address, ulong before, int level) => new DirtyCollector<TFormat>(slot).Collect(address, before, level);
+    public void Changed(ulong address, ulong before, int level)
+        => new DirtyCollector<TFormat>(slot).Collect(address, before, level);
 }

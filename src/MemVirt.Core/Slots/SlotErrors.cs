@@ -12,15 +12,17 @@ internal static class SlotErrors
     internal static void NoSuchSlot(int id) => throw new ArgumentException($"There is no slot {id}.");
 
     [DoesNotReturn]
-    internal static void TooMany(int limit) => throw new ArgumentException($"There are {limit} slots already, which is the limit.");
+    internal static void TooMany(int limit)
+        => throw new ArgumentException($"There are {limit} slots already, which is the limit.");
 
     [DoesNotReturn]
-    internal static void Overlap(MemorySlot slot, MemorySlot other) => throw new ArgumentException($"The {slot} would overlap {other}.");
+    internal static void Overlap(MemorySlot slot, MemorySlot other)
+        => throw new ArgumentException($"The {slot} would overlap {other}.");
 
     [DoesNotReturn]
     internal static void Misaligned(MemorySlot slot)
         => throw new ArgumentException(
-            $"The {slot} behind which lies {slot.Backing} must start, end and be backed at multiples of 4 KiB, and not be empty.");
+            $"The {slot} behind which lies {slot.Backing} must start, end and be backed at multiples of 4 KiB and hold some.");
 
     [DoesNotReturn]
     internal static void TooLong(MemorySlot slot)
@@ -31,10 +33,12 @@ internal static class SlotErrors
         => throw new ArgumentException($"The {slot} goes past the {bits} address bits that the second stage translates.");
 
     [DoesNotReturn]
-    internal static void NotLogging(MemorySlot slot) => throw new InvalidOperationException($"The {slot} logs no writes: arm it first.");
+    internal static void NotLogging(MemorySlot slot)
+        => throw new InvalidOperationException($"The {slot} logs no writes: arm it first.");
 
     [DoesNotReturn]
-    internal static void NoDirtyBits(string format) => throw new ArgumentException($"{format} keeps no dirty bits: log by write protection.");
+    internal static void NoDirtyBits(string format)
+        => throw new ArgumentException($"{format} keeps no dirty bits: log by write protection.");
 
     [DoesNotReturn]
     internal static void BitmapTooShort(int words, int needed)

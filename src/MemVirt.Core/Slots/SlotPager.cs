@@ -23,13 +23,14 @@ public sealed class SlotPager<TFormat, TSpace>(TSpace space, ulong root, MemoryS
     where TSpace : struct, ITableSpace
 {
     private readonly Lock _edits = new();
-    private TSpace _space = space;
+    private readonly SlotTables<TFormat, TSpace> _tables = new(space, root, largest);
 
     /// <summary>The slots.</summary>
     public MemorySlots Slots => slots;
 
     /// <summary>Adds a slot; its pages are mapped as they are used. Nothing need be forgotten.</summary>
-    /// <exception cref="ArgumentException">As <see cref="MemorySlots.Add"/>; or the second stage does not reach so far.</exception>
+    /// <exception cref="ArgumentException">As <see cref="MemorySlots.Add"/>; or the second stage does not reach so
+    /// far.</exception>
     public void Add(MemorySlot slot)
     {
         ArgumentNullException.ThrowIfNull(slot);
@@ -43,7 +44,7 @@ public sealed class SlotPager<TFormat, TSpace>(TSpace space, ulong root, MemoryS
     {
         lock (_edits)
         {
-            return Unmap(slots.Remove(id));
+            return _tables.Unmap(slots.Remove(id));
         }
     }
 
@@ -51,7 +52,8 @@ public sealed class SlotPager<TFormat, TSpace>(TSpace space, ulong root, MemoryS
     /// Moves a slot to another guest-physical address, its contents, its log and what that holds with it. Its pages are mapped
     /// there as they are used; stale translations of the old address write to the same memory until they are acknowledged.
     /// </summary>
-    /// <exception cref="ArgumentException">As <see cref="MemorySlots.Move"/>; or the second stage does not reach so far.</exception>
+    /// <exception cref="ArgumentException">As <see cref="MemorySlots.Move"/>; or the second stage does not reach so
+    /// far.</exception>
     public PendingInvalidation Move(int id, GuestPhysicalAddress start)
     {
         lock (_edits)
@@ -59,7 +61,7 @@ public sealed class SlotPager<TFormat, TSpace>(TSpace space, ulong root, MemoryS
             MemorySlot before = slots.Get(id);
             RequireReach(before with { Start = start });
             slots.Move(id, start);
-            return Unmap(before);
+            return _tables.Unmap(before);
         }
     }
 
@@ -74,7 +76,7 @@ public sealed class SlotPager<TFormat, TSpace>(TSpace space, ulong root, MemoryS
             journal.Force();
             if (isReadOnly)
             {
-                Edit(slot.Range, new SetBit(LeafBits<TFormat>.WriteBit, isOn: false), ref journal);
+                _tables.Edit(slot.Range, new SetBit(LeafBits<TFormat>.WriteBit, isOn: false), ref journal);
             }
 
             return journal.Pending(slot.Range);
@@ -82,11 +84,13 @@ public sealed class SlotPager<TFormat, TSpace>(TSpace space, ulong root, MemoryS
     }
 
     /// <summary>
-    /// Starts to log a slot's writes: those that begin after the invalidation was acknowledged. Copy everything once then, harvest
+    /// Starts to log a slot's writes: those that begin after the invalidation was acknowledged. Copy everything once then,
+    /// harvest
     /// from there on. A slot that logs already goes on, in the new way, with what is marked.
     /// </summary>
     /// <remarks>
-    /// By write protection, large pages lose their right to write as a whole and are split when one is written, so that what is only
+    /// By write protection, large pages lose their right to write as a whole and are split when one is written, so that what is
+    /// only
     /// read stays large. By dirty bits no fault tells, so large pages are split here.
     /// </remarks>
     /// <exception cref="ArgumentException">There is no such slot, or the format keeps no dirty bits.</exception>
@@ -105,17 +109,17 @@ public sealed class SlotPager<TFormat, TSpace>(TSpace space, ulong root, MemoryS
             journal.Force();
             if (before.Logging == DirtyLogging.DirtyBits)
             {
-                Edit(slot.Range, new TakeDirty<TFormat>(before), ref journal);
+                _tables.Edit(slot.Range, new TakeDirty<TFormat>(before), ref journal);
             }
 
             switch (logging)
             {
                 case DirtyLogging.WriteProtection:
-                    Edit(slot.Range, new SetBit(LeafBits<TFormat>.WriteBit, isOn: false), ref journal);
+                    _tables.Edit(slot.Range, new SetBit(LeafBits<TFormat>.WriteBit, isOn: false), ref journal);
                     break;
                 case DirtyLogging.DirtyBits:
-                    SplitAll(slot.Range, ref journal);
-                    Edit(slot.Range, new SetBit(TFormat.DirtyBit, isOn: false), ref journal);
+                    _tables.SplitAll(slot.Range, ref journal);
+                    _tables.Edit(slot.Range, new SetBit(TFormat.DirtyBit, isOn: false), ref journal);
                     break;
             }
 
@@ -134,7 +138,8 @@ public sealed class SlotPager<TFormat, TSpace>(TSpace space, ulong root, MemoryS
     }
 
     /// <summary>
-    /// Takes a slot's dirty pages and arms them again. Read the pages when the invalidation has been acknowledged, not before: until
+    /// Takes a slot's dirty pages and arms them again. Read the pages when the invalidation has been acknowledged, not before:
+    /// until
     /// then a processor may write to them without a trace. No allocation.
     /// </summary>
     /// <param name="id">The slot.</param>
@@ -156,7 +161,7 @@ public sealed class SlotPager<TFormat, TSpace>(TSpace space, ulong root, MemoryS
             var journal = new EditJournal();
             if (slot.Logging == DirtyLogging.DirtyBits)
             {
-                Edit(slot.Range, new TakeDirty<TFormat>(slot), ref journal);
+                _tables.Edit(slot.Range, new TakeDirty<TFormat>(slot), ref journal);
             }
 
             count = log.Harvest(dirtyPages);
@@ -168,7 +173,7 @@ public sealed class SlotPager<TFormat, TSpace>(TSpace space, ulong root, MemoryS
 
             if (slot.Logging == DirtyLogging.WriteProtection)
             {
-                Protect(slot, dirtyPages[..log.WordCount], ref journal);
+                _tables.Protect(slot, dirtyPages[..log.WordCount], ref journal);
             }
 
             return journal.Pending(slot.Range);
@@ -194,10 +199,10 @@ public sealed class SlotPager<TFormat, TSpace>(TSpace space, ulong root, MemoryS
                 return SlotFault.ReadOnlySlot;
             }
 
-            EntryPosition found = EntryPosition.Find<TFormat, TSpace>(ref _space, root, gpa, 0);
+            EntryPosition found = _tables.Find(gpa);
             if (!TFormat.IsPresent(found.Entry))
             {
-                pending = Map(slot, gpa, found.Level, isWrite);
+                pending = _tables.Map(slot, gpa, found.Level, isWrite);
                 return SlotFault.Mapped;
             }
 
@@ -206,7 +211,7 @@ public sealed class SlotPager<TFormat, TSpace>(TSpace space, ulong root, MemoryS
                 return SlotFault.Settled;
             }
 
-            pending = MakeWritable(slot, gpa, found.Level);
+            pending = _tables.MakeWritable(slot, gpa, found.Level);
             return SlotFault.MadeWritable;
         }
     }
@@ -217,107 +222,6 @@ public sealed class SlotPager<TFormat, TSpace>(TSpace space, ulong root, MemoryS
         if (slot.Range.Last >> reach != 0)
         {
             SlotErrors.PastReach(slot, reach);
-        }
-    }
-
-    private PendingInvalidation Unmap(MemorySlot slot)
-    {
-        var journal = new EditJournal();
-        journal.Force();
-        Edit(slot.Range, new RemoveSlotLeaf<TFormat>(slot), ref journal);
-        return journal.Pending(slot.Range);
-    }
-
-    private PendingInvalidation Map(MemorySlot slot, ulong gpa, int freeLevel, bool isWrite)
-    {
-        bool isProtected = slot.Logging == DirtyLogging.WriteProtection;
-        if (isProtected && isWrite)
-        {
-            slot.Log?.Mark(slot.PageOf(gpa));
-        }
-
-        AccessRights rights = slot.IsReadOnly || (isProtected && !isWrite)
-            ? AccessRights.All & ~AccessRights.Write
-            : AccessRights.All;
-        PageSize size = SizeFor(slot, gpa, freeLevel);
-        ulong page = gpa & ~(size.SizeBytes() - 1);
-        return PageTableEditor<TFormat, TSpace>.Map(
-            ref _space, root, page, HostPhysicalAddress.Create(slot.BackingOf(page)), size, rights | AccessRights.UserExecute,
-            dirty: slot.Logging != DirtyLogging.DirtyBits);
-    }
-
-    /// <summary>The largest page around an address that lies in the slot, is backed as aligned as it is, and has no table in its way.</summary>
-    private PageSize SizeFor(MemorySlot slot, ulong gpa, int freeLevel)
-    {
-        if (slot.Logging != DirtyLogging.Off)
-        {
-            return PageSize.Size4K;
-        }
-
-        for (PageSize size = largest; size > PageSize.Size4K; size = PageSizeExtensions.AtLevel(size.LeafLevel() - 1))
-        {
-            ulong mask = size.SizeBytes() - 1;
-            ulong page = gpa & ~mask;
-            bool fits = slot.Range.Contains(page) && slot.Range.Contains(page | mask) && (slot.BackingOf(page) & mask) == 0;
-            if (fits && size.LeafLevel() <= freeLevel)
-            {
-                return size;
-            }
-        }
-
-        return PageSize.Size4K;
-    }
-
-    /// <summary>The mark comes first: a page that may be written has always been marked since it was last harvested.</summary>
-    private PendingInvalidation MakeWritable(MemorySlot slot, ulong gpa, int level)
-    {
-        var journal = new EditJournal();
-        var range = new AddressRange(gpa & ~((1UL << TFormat.ShiftOf(level)) - 1), 1UL << TFormat.ShiftOf(level));
-        var piece = range;
-        if (slot.Logging == DirtyLogging.WriteProtection)
-        {
-            slot.Log?.Mark(slot.PageOf(gpa));
-            piece = new AddressRange(gpa & ~0xFFFUL, PageSize.Size4K.SizeBytes());
-            SplitAll(piece, ref journal);
-        }
-
-        Edit(piece, new SetBit(LeafBits<TFormat>.WriteBit, isOn: true), ref journal);
-        return journal.Pending(range);
-    }
-
-    /// <summary>Takes the right to write from the pages of a bitmap.</summary>
-    private void Protect(MemorySlot slot, ReadOnlySpan<ulong> pages, ref EditJournal journal)
-    {
-        var edit = new SetBit(LeafBits<TFormat>.WriteBit, isOn: false);
-        for (int word = 0; word < pages.Length; word++)
-        {
-            for (ulong left = pages[word]; left != 0; left &= left - 1)
-            {
-                ulong page = ((ulong)word * 64) + (ulong)ulong.TrailingZeroCount(left);
-                Edit(new AddressRange(slot.Start.Value + (page << 12), PageSize.Size4K.SizeBytes()), edit, ref journal);
-            }
-        }
-    }
-
-    private void Edit<TEdit>(AddressRange range, TEdit edit, ref EditJournal journal)
-        where TEdit : struct, ILeafEdit
-        => RangeEdit<TFormat, TSpace, TEdit>.Apply(
-            ref _space, root, TFormat.Levels - 1, range.Start, range.Last, ref edit, ref journal);
-
-    /// <summary>Splits every large page that overlaps a range into pages of 4 KiB.</summary>
-    private void SplitAll(AddressRange range, ref EditJournal journal)
-    {
-        for (ulong at = range.Start; at <= range.Last;)
-        {
-            EntryPosition found = EntryPosition.Find<TFormat, TSpace>(ref _space, root, at, 0);
-            if (found.Level > 0 && TFormat.IsPresent(found.Entry))
-            {
-                PageResize<TFormat, TSpace>.Split(ref _space, found.EntryAddress, found.Level, ref journal);
-                continue;
-            }
-
-            // Past the table of small pages, or past what is absent.
-            at = (at | ((1UL << TFormat.ShiftOf(Math.Max(found.Level, 1))) - 1)) + 1;
         }
     }
 }
