@@ -11,11 +11,11 @@ internal sealed class ShadowBench : IDisposable
 {
     private Space _space;
 
-    internal ShadowBench(PageSize backing = PageSize.Size4K)
+    internal ShadowBench(PageSize backing = PageSize.Size4K, ShadowPoolOptions? pool = null)
     {
         var hostFrames = new FrameAllocator(1UL << 20, 1UL << 40);
         Guest = new GuestMemory(Host, hostFrames, backing);
-        Pager = new ShadowPager(Host, Guest, hostFrames);
+        Pager = new ShadowPager(Host, Guest, hostFrames, pool);
         _space = new Space(this, new FrameAllocator(0x10_0000, 1UL << 30));
         Root = _space.AllocateTable();
     }
@@ -46,6 +46,22 @@ internal sealed class ShadowBench : IDisposable
 
     internal ulong EnsureEntry(ulong address, int level, ulong? root = null)
         => PageTableEditor<X64FourLevel, Space>.EnsureEntry(ref _space, root ?? Root, address, level, out _);
+
+    /// <summary>What a literal walk of the shadow tables finds: a present leaf of any level, or nothing.</summary>
+    internal ulong? LeafOf(ulong address)
+    {
+        ulong entry = Pager.ShadowRoot;
+        for (int shift = 39; shift >= 12; shift -= 9)
+        {
+            entry = Host.Read((entry & 0x000F_FFFF_FFFF_F000) + (((address >> shift) & 511) * 8));
+            if ((entry & 1) == 0 || (entry & 0x80) != 0)
+            {
+                return (entry & 1) == 0 ? null : entry;
+            }
+        }
+
+        return entry;
+    }
 
     internal GuestTableWrite Write(ulong entry, ulong value, int level)
     {

@@ -198,18 +198,5 @@ public sealed class ShadowCountTests : IDisposable
         return (shadow, dirty);
     }
 
-    private ulong? Walk(ulong address)
-    {
-        ulong entry = _bench.Pager.ShadowRoot;
-        for (int shift = 39; shift >= 12; shift -= 9)
-        {
-            entry = _bench.Host.Read((entry & 0x000F_FFFF_FFFF_F000) + (((address >> shift) & 511) * 8));
-            if ((entry & 1) == 0 || (entry & 0x80) != 0)
-            {
-                return (entry & 1) == 0 ? null : entry;
-            }
-        }
-
-        return entry;
-    }
+    private ulong? Walk(ulong address) => _bench.LeafOf(address);
 }
