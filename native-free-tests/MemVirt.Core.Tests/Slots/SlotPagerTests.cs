@@ -137,6 +137,26 @@ public abstract class SlotPagerTests<TFormat> : IDisposable
             "slot 1", Assert.Throws<InvalidOperationException>(() => _bed.Pager.Harvest(1, _bitmap, out long _)).Message, StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData(DirtyLogging.WriteProtection)]
+    [InlineData(DirtyLogging.DirtyBits)]
+    public void Recovering_after_logging_gives_the_right_to_write_and_the_large_pages_back(DirtyLogging logging)
+    {
+        Fault(Large, MemoryAccess.Write);
+        ulong before = _bed.LeafOf(Large).Leaf;
+        _bed.Finish(_bed.Pager.Arm(1, logging));
+        Fault(Large + 0x3000, MemoryAccess.Write);
+        Dirty(Large + 0x3000);
+        Fault(Large + 0x20_0000, MemoryAccess.Read);
+        Assert.Throws<InvalidOperationException>(() => _bed.Finish(_bed.Pager.Recover(1)));
+        _bed.Pager.Disarm(1);
+        _bed.Finish(_bed.Pager.Recover(1));
+        Assert.Equal((before, 1), (_bed.LeafOf(Large).Leaf, _bed.LeafOf(Large).Level));
+        Assert.Equal((0, true), (_bed.LeafOf(Large + 0x20_0000).Level, IsWritable(Large + 0x20_0000)));
+        Assert.Equal(1, _bed.Pool.FreeTables);
+        Assert.False(_bed.Pager.Recover(1).IsNeeded);
+    }
+
     [Fact]
     public void A_slot_that_the_second_stage_does_not_reach_is_refused()
     {

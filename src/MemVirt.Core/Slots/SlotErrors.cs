@@ -37,6 +37,9 @@ internal static class SlotErrors
         => throw new InvalidOperationException($"The {slot} logs no writes: arm it first.");
 
     [DoesNotReturn]
+    internal static void StillLogging(MemorySlot slot) => throw new InvalidOperationException($"The {slot} logs writes: disarm it first.");
+
+    [DoesNotReturn]
     internal static void NoDirtyBits(string format)
         => throw new ArgumentException($"{format} keeps no dirty bits: log by write protection.");
 

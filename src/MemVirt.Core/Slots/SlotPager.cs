@@ -127,13 +127,40 @@ public sealed class SlotPager<TFormat, TSpace>(TSpace space, ulong root, MemoryS
         }
     }
 
-    /// <summary>Stops logging a slot's writes. Pages become writable again when a write faults.</summary>
+    /// <summary>Stops logging a slot's writes. Pages become writable again when a write faults, or by <see cref="Recover"/>.</summary>
     /// <exception cref="ArgumentException">There is no such slot.</exception>
     public void Disarm(int id)
     {
         lock (_edits)
         {
             slots.SetLogging(id, DirtyLogging.Off);
+        }
+    }
+
+    /// <summary>
+    /// Gives back what logging took from a slot that logs no more: the right to write, and large pages where all their pieces are
+    /// mapped.
+    /// </summary>
+    /// <exception cref="ArgumentException">There is no such slot.</exception>
+    /// <exception cref="InvalidOperationException">The slot logs its writes.</exception>
+    public PendingInvalidation Recover(int id)
+    {
+        lock (_edits)
+        {
+            MemorySlot slot = slots.Get(id);
+            if (slot.Logging != DirtyLogging.Off)
+            {
+                SlotErrors.StillLogging(slot);
+            }
+
+            var journal = new EditJournal();
+            if (!slot.IsReadOnly)
+            {
+                _tables.Edit(slot.Range, new SetBit(LeafBits<TFormat>.WriteBit, isOn: true), ref journal);
+            }
+
+            _tables.MergeAll(slot.Range, ref journal);
+            return journal.Pending(slot.Range);
         }
     }
 

@@ -120,4 +120,23 @@ internal sealed class SlotTables<TFormat, TSpace>(TSpace space, ulong root, Page
             at = (at | ((1UL << TFormat.ShiftOf(Math.Max(found.Level, 1))) - 1)) + 1;
         }
     }
+
+    /// <summary>Makes every run of pieces within a range that can be one larger page that page, small ones first.</summary>
+    internal void MergeAll(AddressRange range, ref EditJournal journal)
+    {
+        for (int level = 1; level <= largest.LeafLevel(); level++)
+        {
+            ulong bytes = 1UL << TFormat.ShiftOf(level);
+            for (ulong at = (range.Start + bytes - 1) & ~(bytes - 1); at + bytes - 1 <= range.Last; at += bytes)
+            {
+                EntryPosition found = EntryPosition.Find<TFormat, TSpace>(ref _space, root, at, level);
+                ulong table = TFormat.TableAddress(found.Entry);
+                bool isTable = found.Level == level && TFormat.IsPresent(found.Entry) && !TFormat.IsLeaf(found.Entry, level);
+                if (isTable && PageResize<TFormat, TSpace>.CanMerge(ref _space, table, level - 1))
+                {
+                    PageResize<TFormat, TSpace>.Merge(ref _space, found, table, ref journal);
+                }
+            }
+        }
+    }
 }
