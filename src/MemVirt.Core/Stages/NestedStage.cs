@@ -14,7 +14,7 @@ namespace MemVirt.Core.Stages;
 /// <param name="nestedTlb">A nested TLB, or null.</param>
 /// <param name="caches">Paging-structure caches of the second stage, or null.</param>
 /// <param name="rules">How entries and accesses are judged; null for every feature and no optional control.</param>
-/// <param name="log">A page-modification log, or null.</param>
+/// <param name="log">A page-modification log, or null; an <see cref="ArgumentException"/> but for EPT.</param>
 public struct NestedStage<TFormat, TReader>(
     TReader reader,
     ulong root,
@@ -28,7 +28,7 @@ public struct NestedStage<TFormat, TReader>(
 {
     private readonly SecondStageRules _rules = rules ?? SecondStageRules.DefaultOf<TFormat>();
     private TReader _reader = reader;
-    private SecondStageTables _tables = new(log);
+    private SecondStageTables _tables = new(LogOf(log));
     private int _leafAttributes;
 
     /// <summary>The root table; a change, as by EPTP switching (VMFUNC leaf 0), goes with a change of <see cref="Context"/>.</summary>
@@ -128,6 +128,16 @@ public struct NestedStage<TFormat, TReader>(
                 return Fail(gpa, TranslationStatus.PageModificationLogFull);
             }
         }
+    }
+
+    private static PageModificationLog? LogOf(PageModificationLog? log)
+    {
+        if (log is not null && !TFormat.IsExtendedPageTable)
+        {
+            Throw.BadGeometry("A page-modification log belongs to EPT: nested paging has none.");
+        }
+
+        return log;
     }
 
     /// <summary>What of the leaf decides memory types: EPT's type and IPAT, or the index into the host's PAT.</summary>
