@@ -1,0 +1,137 @@
+using MemVirt.Core;
+using MemVirt.Core.Access;
+using MemVirt.Core.Addresses;
+using MemVirt.Core.Faults;
+using MemVirt.Core.Formats;
+using MemVirt.Core.Invalidation;
+using MemVirt.Core.Memory;
+using MemVirt.Core.Registers;
+using MemVirt.Core.Sources;
+using MemVirt.Core.Stages;
+using MemVirt.Core.Tlb;
+using MemVirt.Core.Walking;
+
+namespace MemVirt.Simulation.Tests.Lint;
+
+/// <summary>An MMU with every cache there is, over tables at guest-physical addresses below 8 MiB.</summary>
+internal interface IStaleBed : IDisposable
+{
+    /// <summary>What is added to a guest-physical address to get the host-physical one.</summary>
+    ulong Offset { get; }
+
+    void Write(ulong gpa, ulong word);
+
+    ulong Read(ulong gpa);
+
+    void SwitchTo(PagingContext context, ulong root);
+
+    void Invalidate(in TlbInvalidation invalidation);
+
+    TranslationStatus Translate(ulong address, MemoryAccess access, out ulong hpa);
+}
+
+internal static class StaleBeds
+{
+    private const ulong MemoryBytes = 8UL << 20;
+    private const ulong HostOffset = 1UL << 30;
+    private const ulong StageTables = 2UL << 30;
+
+    internal static IStaleBed Native() => new Bed<IdentityStage>(new SparseMemory(), 0, _ => default, CachedTable.HostPhysical);
+
+    internal static IStaleBed Ept(PageSize pages)
+        => Nested<EptFormat>(pages, CachedTable.HostPhysical, new NestedTlb(new TagArray(new SetGeometry(16, 4)), pages));
+
+    internal static IStaleBed Npt(PageSize pages)
+        => Nested<NptFormat>(pages, CachedTable.GuestPhysical, new NestedTlb(new TagArray(new SetGeometry(16, 4)), PageSize.Size4K));
+
+    private static Bed<NestedStage<TFormat, HostTableReader>> Nested<TFormat>(PageSize pages, CachedTable holds, NestedTlb nestedTlb)
+        where TFormat : struct, IPageTableFormat
+        => new(
+            new SparseMemory(), HostOffset,
+            memory =>
+            {
+                ulong root = BuildStage<TFormat>(memory, pages);
+                var caches = new PagingStructureCaches(CachedTable.HostPhysical, null, null, new TagArray(new SetGeometry(8, 2)));
+                return new NestedStage<TFormat, HostTableReader>(new HostTableReader(memory), root, 1, nestedTlb, caches);
+            },
+            holds);
+
+    private static ulong BuildStage<TFormat>(SparseMemory memory, PageSize pages)
+        where TFormat : struct, IPageTableFormat
+    {
+        ulong next = StageTables + 0x1000;
+        for (ulong gpa = 0; gpa < MemoryBytes; gpa += pages.SizeBytes())
+        {
+            ulong table = StageTables;
+            for (int level = TFormat.Levels - 1; level > pages.LeafLevel(); level--)
+            {
+                ulong place = table + TFormat.EntryOffset(gpa, level);
+                memory.EnsureFrame(place);
+                if (memory.Read(place) == 0)
+                {
+                    memory.Write(place, TFormat.TableEntry(next));
+                    next += 0x1000;
+                }
+
+                table = TFormat.TableAddress(memory.Read(place));
+            }
+
+            ulong leaf = table + TFormat.EntryOffset(gpa, pages.LeafLevel());
+            memory.EnsureFrame(leaf);
+            memory.Write(leaf, TFormat.LeafEntry(gpa + HostOffset, pages.LeafLevel(), AccessRights.All, dirty: false));
+        }
+
+        return StageTables;
+    }
+
+    private sealed class Bed<TStage> : IStaleBed
+        where TStage : struct, ISecondStage
+    {
+        private readonly SparseMemory _memory;
+        private readonly Mmu<PagingSource<TStage, HostTableReader>> _mmu;
+
+        internal Bed(SparseMemory memory, ulong offset, Func<SparseMemory, TStage> stage, CachedTable holds)
+        {
+            _memory = memory;
+            Offset = offset;
+            var registers = new PagingRegisters
+            {
+                Cr0 = Cr0.Paging | Cr0.ProtectionEnable | Cr0.WriteProtect,
+                Cr4 = Cr4.PhysicalAddressExtension | Cr4.PageGlobalEnable | Cr4.ProcessContextEnable,
+                Efer = Efer.LongModeEnable | Efer.LongModeActive | Efer.NoExecuteEnable,
+            };
+            var caches = new PagingStructureCaches(
+                holds, new TagArray(new SetGeometry(4, 4)), new TagArray(new SetGeometry(4, 4)), new TagArray(new SetGeometry(16, 4)));
+            var source = new PagingSource<TStage, HostTableReader>(
+                stage(memory), new HostTableReader(memory), new GuestRules(ProcessorFeatures.Everything, registers), caches);
+            _mmu = new Mmu<PagingSource<TStage, HostTableReader>>(source, 64, 4);
+        }
+
+        public ulong Offset { get; }
+
+        public void Write(ulong gpa, ulong word)
+        {
+            _memory.EnsureFrame(gpa + Offset);
+            _memory.Write(gpa + Offset, word);
+        }
+
+        public ulong Read(ulong gpa) => _memory.Read(gpa + Offset);
+
+        public void SwitchTo(PagingContext context, ulong root)
+        {
+            _mmu.Source.Cr3 = root;
+            _mmu.SwitchContext(context);
+        }
+
+        public void Invalidate(in TlbInvalidation invalidation) => _mmu.Invalidate(in invalidation);
+
+        public TranslationStatus Translate(ulong address, MemoryAccess access, out ulong hpa)
+        {
+            TranslationStatus status = _mmu.Translate(GuestVirtualAddress.Create(address), access, out HostPhysicalAddress found);
+            hpa = found.Value;
+            return status;
+        }
+
+        public void Dispose() => _memory.Dispose();
+    }
+}
