@@ -22,7 +22,7 @@ public sealed class StaleModelTests(ITestOutputHelper output)
     private const ulong LargePages = 0x20_0000;
 
     /// <summary>MEMVIRT_SOAK_SEEDS asks for more.</summary>
-    private static int Seeds => int.TryParse(Environment.GetEnvironmentVariable("MEMVIRT_SOAK_SEEDS"), out int seeds) ? seeds : 150;
+    private static ulong Seeds => ulong.TryParse(Environment.GetEnvironmentVariable("MEMVIRT_SOAK_SEEDS"), out ulong seeds) ? seeds : 150;
 
     /// <summary>What happens; the numbers say where and what, and mean something whatever came before.</summary>
     private enum EventKind
