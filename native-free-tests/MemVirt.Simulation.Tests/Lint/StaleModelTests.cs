@@ -170,6 +170,11 @@ public sealed class StaleModelTests(ITestOutputHelper output)
         private readonly TranslationHistory _history = new();
         private readonly int[] _rootOf = new int[6];
         private PagingContext _context = new(0, 0, User: true);
+
+        /// <summary>
+        /// Whether a cached translation may say that a page is dirty whose leaf is clean: since everything was last forgotten, an entry was
+        /// written, or tables were changed for others, a global page of which may be held.
+        /// </summary>
         private bool _mayHoldDirty;
 
         internal Player(IStaleBed bed, bool forgets, Tally tally)
@@ -228,13 +233,13 @@ public sealed class StaleModelTests(ITestOutputHelper output)
         private void Switch()
         {
             ulong root = TableAt(3, _rootOf[Place]);
+            _mayHoldDirty = true;
             _bed.SwitchTo(_context, root);
             _history.SwitchTo(_context.VirtualProcessor, _context.ProcessContext, root);
         }
 
         private void Write(ulong address, ulong entry)
         {
-            // What a processor holds of a page may say that it is dirty, whatever software has made of the flag since.
             _mayHoldDirty = true;
             _bed.Write(address, entry);
             _history.Write(address, entry);
