@@ -16,6 +16,7 @@ internal static class CommandTree
         return new RootCommand("What does virtualizing memory cost a workload? Native, shadow paging, EPT and NPT on memory traces.")
         {
             CompareCommand.Create(context),
+            LintCommand.Create(context),
             MachinesCommand.Create(context),
             RecordCommand.Create(context),
             trace,

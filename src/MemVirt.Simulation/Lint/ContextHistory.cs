@@ -72,7 +72,8 @@ internal sealed class ContextHistory(ushort virtualProcessor, ushort processCont
         return _tables[last].Time;
     }
 
-    internal void Use(long time, ulong address)
+    /// <summary>Notes a use, unless nothing has changed since the last one of the same entry: then that one stands for both.</summary>
+    internal void Use(long time, ulong address, long lastChange)
     {
         for (int level = 0; level <= 4; level++)
         {
@@ -82,7 +83,10 @@ internal sealed class ContextHistory(ushort virtualProcessor, ushort processCont
                 _uses.Add(key, times = []);
             }
 
-            times.Add(time);
+            if (times.Count == 0 || times[^1] < lastChange)
+            {
+                times.Add(time);
+            }
         }
     }
 

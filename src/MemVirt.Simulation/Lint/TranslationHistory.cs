@@ -15,6 +15,7 @@ public sealed class TranslationHistory
 {
     private const ulong AccessedAndDirty = 0x60;
     private const ulong Global = 1 << 8;
+    private const int AnyLeaf = -1;
     private readonly Dictionary<ulong, EntryHistory> _entries = [];
     private readonly Dictionary<(ushort, ushort), ContextHistory> _contexts = [];
     private readonly Dictionary<ushort, ContextHistory> _globals = [];
@@ -24,8 +25,10 @@ public sealed class TranslationHistory
     private readonly int _levels;
     private readonly bool _globalPages;
     private readonly bool _onlyUsed;
+    private readonly bool[] _leavesSeen = [true, false, false];
     private ContextHistory _context;
     private long _now = 1;
+    private long _lastChange = 1;
 
     /// <summary>A history in which nothing was written yet, in VPID 0 and PCID 0.</summary>
     /// <param name="levels">4 or 5.</param>
@@ -52,8 +55,11 @@ public sealed class TranslationHistory
             _entries.Add(address, history = new EntryHistory());
         }
 
+        _leavesSeen[1] |= X64FourLevel.IsLeaf(value, 1);
+        _leavesSeen[2] |= X64FourLevel.IsLeaf(value, 2);
         history.Set(++_now, value & ~AccessedAndDirty);
         _writes.Add(_now);
+        _lastChange = _now;
     }
 
     /// <summary>The context and CR3 are these from now on; nothing is forgotten (as by MOV to CR3 with bit 63 set).</summary>
@@ -65,12 +71,13 @@ public sealed class TranslationHistory
         _context = ContextOf(virtualProcessor, processContext);
         _context.Root.Set(++_now, root);
         _writes.Add(_now);
+        _lastChange = _now;
     }
 
     /// <summary>An invalidation was carried out.</summary>
     public void Invalidate(in TlbInvalidation invalidation)
     {
-        _now++;
+        _lastChange = ++_now;
         ushort processor = invalidation.VirtualProcessor;
         if (invalidation.Scope == InvalidationScope.Address)
         {
@@ -107,10 +114,14 @@ public sealed class TranslationHistory
     }
 
     /// <summary>A page fault of an address drops what would be used for it in the current context (§4.10.4.1).</summary>
-    public void Faulted(ulong address) => _context.Fault(++_now, address);
+    public void Faulted(ulong address)
+    {
+        _lastChange = ++_now;
+        _context.Fault(_now, address);
+    }
 
     /// <summary>An access used the address in the current context.</summary>
-    public void Used(ulong address) => _context.Use(++_now, address);
+    public void Used(ulong address) => _context.Use(++_now, address, _lastChange);
 
     /// <summary>
     /// The answers allowed for an address in the current context, each once; the first is what the tables say now. The list is valid
@@ -119,17 +130,18 @@ public sealed class TranslationHistory
     public IReadOnlyList<TranslationAnswer> AnswersFor(ulong address)
     {
         _answers.Clear();
-        Explore(_context, address, _now, isNow: true, onlyGlobal: false);
-        foreach (long time in Times(_context, address, ofGlobals: false))
-        {
-            Explore(_context, address, time, isNow: false, onlyGlobal: false);
-        }
-
+        var now = new Reading(_now, IsNow: true, OnlyGlobal: false, AnyLeaf);
+        Explore(_context, address, now, floor: _now);
+        Explore(_context, address, now, _context.TablesFlushedBefore(_now, address));
+        ExplorePast(_context, address, onlyGlobal: false);
         if (_globalPages)
         {
             foreach (ContextHistory context in _contexts.Values)
             {
-                ExploreGlobals(context, address);
+                if (context.VirtualProcessor == _context.VirtualProcessor)
+                {
+                    ExplorePast(context, address, onlyGlobal: true);
+                }
             }
         }
 
@@ -146,49 +158,43 @@ public sealed class TranslationHistory
             _ => true,
         };
 
-    private void ExploreGlobals(ContextHistory context, ulong address)
+    /// <summary>Explores the times at which a translation that is held now may have been read: after each write, or at each use.</summary>
+    private void ExplorePast(ContextHistory context, ulong address, bool onlyGlobal)
     {
-        if (context.VirtualProcessor != _context.VirtualProcessor)
+        ContextHistory flushes = onlyGlobal ? GlobalsOf(context.VirtualProcessor) : context;
+        if (!_onlyUsed)
         {
+            for (int level = 0; level < _leavesSeen.Length; level++)
+            {
+                ExploreAt(context, address, new Reading(flushes.FlushOf(address, level), IsNow: false, onlyGlobal, AnyLeaf));
+            }
+
+            for (int write = _writes.Count - 1; write >= 0 && _writes[write] >= flushes.Flushed; write--)
+            {
+                ExploreAt(context, address, new Reading(_writes[write], IsNow: false, onlyGlobal, AnyLeaf));
+            }
+
             return;
         }
 
-        foreach (long time in Times(context, address, ofGlobals: true))
+        for (int level = 0; level < _leavesSeen.Length; level++)
         {
-            Explore(context, address, time, isNow: false, onlyGlobal: true);
-        }
-    }
-
-    /// <summary>The times at which a translation that is held now may have been read: after each write, or at each use.</summary>
-    private IEnumerable<long> Times(ContextHistory context, ulong address, bool ofGlobals)
-    {
-        ContextHistory flushes = ofGlobals ? GlobalsOf(context.VirtualProcessor) : context;
-        if (_onlyUsed)
-        {
-            IReadOnlyList<long> uses = context.UsesOf(address, 2);
+            IReadOnlyList<long> uses = _leavesSeen[level] ? context.UsesOf(address, level) : [];
             for (int use = uses.Count - 1; use >= 0 && uses[use] >= flushes.Flushed; use--)
             {
-                yield return uses[use];
+                ExploreAt(context, address, new Reading(uses[use], IsNow: false, onlyGlobal, level));
             }
-
-            yield break;
-        }
-
-        for (int level = 0; level < 3; level++)
-        {
-            yield return flushes.FlushOf(address, level);
-        }
-
-        for (int write = _writes.Count - 1; write >= 0 && _writes[write] >= flushes.Flushed; write--)
-        {
-            yield return _writes[write];
         }
     }
 
-    private void Explore(ContextHistory context, ulong address, long time, bool isNow, bool onlyGlobal)
+    private void ExploreAt(ContextHistory context, ulong address, Reading reading)
+        => Explore(context, address, reading, context.TablesFlushedBefore(reading.Time, address));
+
+    /// <summary>Follows every chain of entries read between the floor and the time of the leaf.</summary>
+    private void Explore(ContextHistory context, ulong address, Reading reading, long floor)
     {
-        long floor = context.TablesFlushedBefore(time, address);
-        var walk = new Walk(context, address, time, floor, isNow, onlyGlobal);
+        long time = reading.Time;
+        var walk = new Walk(context, address, time, floor, reading.IsNow, reading.OnlyGlobal, reading.LeafLevel);
         for (int version = context.Root.FirstAt(Math.Min(floor, time)); version < context.Root.Count; version++)
         {
             // Paging-structure caches bear the PCID, not the root: what was read under an earlier CR3 of the same PCID may be used.
@@ -283,13 +289,7 @@ public sealed class TranslationHistory
         }
 
         ContextHistory flushes = isGlobal ? GlobalsOf(walk.Context.VirtualProcessor) : walk.Context;
-        return walk.Time >= flushes.FlushOf(walk.Address, level) && (!_onlyUsed || WasUsedAt(in walk, level));
-    }
-
-    private static bool WasUsedAt(in Walk walk, int level)
-    {
-        IReadOnlyList<long> uses = walk.Context.UsesOf(walk.Address, level);
-        return uses.Contains(walk.Time);
+        return walk.Time >= flushes.FlushOf(walk.Address, level) && (walk.LeafLevel == AnyLeaf || walk.LeafLevel == level);
     }
 
     private static bool WasUsed(in Walk walk, int level, long from, long until)
@@ -343,5 +343,8 @@ public sealed class TranslationHistory
     }
 
     /// <summary>One way to an answer: in a context, at the time the leaf is read, with caches no older than the floor.</summary>
-    private readonly record struct Walk(ContextHistory Context, ulong Address, long Time, long Floor, bool IsNow, bool OnlyGlobal);
+    private readonly record struct Walk(ContextHistory Context, ulong Address, long Time, long Floor, bool IsNow, bool OnlyGlobal, int LeafLevel);
+
+    /// <summary>When the leaf is read, and which leaves count: global ones alone, those of one level alone.</summary>
+    private readonly record struct Reading(long Time, bool IsNow, bool OnlyGlobal, int LeafLevel);
 }
