@@ -8,6 +8,7 @@ internal struct EditJournal
     private bool _needed;
     private bool _structural;
     private byte _smallestShift;
+    private byte _addressBits;
     private ulong _removed;
     private int _removedCount;
 
@@ -29,6 +30,7 @@ internal struct EditJournal
         {
             _needed = true;
             _smallestShift = Math.Min(_smallestShift, (byte)TFormat.ShiftOf(level));
+            _addressBits = (byte)TFormat.ShiftOf(TFormat.Levels);
         }
     }
 
@@ -52,6 +54,6 @@ internal struct EditJournal
     internal readonly PendingInvalidation Pending(AddressRange range)
         => _needed
             ? new PendingInvalidation(
-                range, _structural ? (byte)12 : _smallestShift, _structural, new ReusableTables(_removed, _removedCount))
+                range, _structural ? (byte)12 : _smallestShift, _addressBits, _structural, new ReusableTables(_removed, _removedCount))
             : default;
 }

@@ -25,10 +25,11 @@ public readonly struct PendingInvalidation
 
     private readonly ReusableTables _removed;
     private readonly byte _smallestShift;
+    private readonly byte _addressBits;
 
-    internal PendingInvalidation(AddressRange range, byte smallestShift, bool isStructural, ReusableTables removed)
+    internal PendingInvalidation(AddressRange range, byte smallestShift, byte addressBits, bool isStructural, ReusableTables removed)
     {
-        (Range, _smallestShift, IsStructural, _removed) = (range, smallestShift, isStructural, removed);
+        (Range, _smallestShift, _addressBits, IsStructural, _removed) = (range, smallestShift, addressBits, isStructural, removed);
         IsNeeded = true;
     }
 
@@ -135,8 +136,15 @@ public readonly struct PendingInvalidation
     private TlbInvalidation Part(PagingContext? context, int part)
         => context is not { } one ? TlbInvalidation.All
             : ByPage(context) ? TlbInvalidation.OfAddress(
-                one.VirtualProcessor, one.ProcessContext, GuestVirtualAddress.SignExtend(Range.Start + ((ulong)part * PageBytes)))
+                one.VirtualProcessor, one.ProcessContext, LinearAddress(Range.Start + ((ulong)part * PageBytes)))
             : TlbInvalidation.OfVirtualProcessor(one.VirtualProcessor);
+
+    /// <summary>Tables translate the lower bits of a linear address; those above repeat the highest of them in long mode.</summary>
+    private GuestVirtualAddress LinearAddress(ulong address)
+    {
+        int unused = _addressBits < GuestVirtualAddress.FourLevelBits ? 0 : 64 - _addressBits;
+        return GuestVirtualAddress.FromValid((ulong)((long)(address << unused) >> unused));
+    }
 
     private ulong PageBytes => 1UL << _smallestShift;
 
