@@ -81,6 +81,13 @@ internal sealed class Guest : IDisposable
         };
     }
 
+    /// <summary>A jump to itself in user mode, which nothing but the limit ends.</summary>
+    internal KvmExit Spin(TimeSpan limit)
+    {
+        var general = new KvmRegisters { Rip = GuestLayout.SpinStub, Rsp = GuestLayout.StackTop, Rflags = AlwaysOneFlag };
+        return Run(LongMode with { Cr3 = GuestLayout.SpinRoot, CurrentPrivilegeLevel = 3 }, in general, limit);
+    }
+
     /// <summary>Enters the guest with these registers, until it exits or the limit is over.</summary>
     internal KvmExit Run(in PagingRegisters registers, in KvmRegisters general, TimeSpan limit)
     {

@@ -20,6 +20,9 @@ internal static class GuestImage
 
     private static ReadOnlySpan<byte> FetchStub => [0xFF, 0xE7, 0x0F, 0x0B];
 
+    // jmp to itself
+    private static ReadOnlySpan<byte> SpinStub => [0xEB, 0xFE];
+
     internal static void Write(VirtualMachine machine)
     {
         WriteDescriptors(machine);
@@ -31,6 +34,8 @@ internal static class GuestImage
             FetchStub.CopyTo(machine.Bytes(stubs + (2 * GuestLayout.StubBytes), GuestLayout.StubBytes));
         }
 
+        SpinStub.CopyTo(machine.Bytes(GuestLayout.SpinStub, GuestLayout.StubBytes));
+        machine.Word(GuestLayout.SpinRoot) = FixedRootEntry;
         WriteFixedTables(machine);
         Span<byte> target = machine.Bytes(GuestLayout.Target, 4096);
         for (int index = 0; index < target.Length; index += 2)

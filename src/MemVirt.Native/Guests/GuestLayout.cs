@@ -12,6 +12,8 @@ internal static class GuestLayout
     internal const ulong Handlers = 0x4000;
     internal const ulong SupervisorStubs = 0x5000;
     internal const ulong UserStubs = 0x6000;
+    internal const ulong SpinStub = UserStubs + 0x100;
+    internal const ulong SpinRoot = 0xD000;
     internal const ulong StackTop = 0x9000;
     internal const ulong FixedPointerTable = 0xA000;
     internal const ulong FixedDirectory = 0xB000;

@@ -1,0 +1,91 @@
+using MemVirt.Core.Registers;
+using MemVirt.Native.Kvm;
+using MemVirt.Native.Probes;
+using MemVirt.Native.SelfTests;
+
+namespace MemVirt.Native;
+
+/// <summary>What to verify.</summary>
+public sealed record KvmVerificationOptions
+{
+    /// <summary>The KVM device.</summary>
+    public string DevicePath { get; init; } = KvmDevice.DefaultPath;
+
+    /// <summary>The seed of the probes.</summary>
+    public ulong Seed { get; init; } = 1;
+
+    /// <summary>How many probes to compare.</summary>
+    public long Probes { get; init; } = 10_000;
+
+    /// <summary>What one entry of the guest may take.</summary>
+    public TimeSpan StepLimit { get; init; } = TimeSpan.FromSeconds(2);
+}
+
+/// <summary>What the verification found.</summary>
+public sealed record KvmVerificationResult
+{
+    /// <summary>The host.</summary>
+    public required HostDescription Host { get; init; }
+
+    /// <summary>The processor that the guest sees.</summary>
+    public required ProcessorFeatures Features { get; init; }
+
+    /// <summary>The self-tests.</summary>
+    public required SelfTestResult SelfTests { get; init; }
+
+    /// <summary>The probes.</summary>
+    public required ProbeSummary Probes { get; init; }
+
+    /// <summary>Whether engine and host agree in everything that was compared.</summary>
+    public bool Agrees => Probes.Deviating == 0;
+}
+
+/// <summary>Holds the engine against the host's KVM (docs/verify-kvm.md).</summary>
+public static class KvmVerification
+{
+    /// <summary>Runs it all. Takes about 100 µs a probe, and some seconds for the rest.</summary>
+    /// <param name="options">What to verify.</param>
+    /// <param name="progress">Called on another thread, with how many probes are compared.</param>
+    /// <param name="cancellation">Ends it within some tens of milliseconds, even out of a guest that spins.</param>
+    /// <exception cref="KvmUnavailableException">The host's KVM cannot be used.</exception>
+    /// <exception cref="OperationCanceledException">It was cancelled.</exception>
+    /// <exception cref="TimeoutException">KVM does not come back from a guest.</exception>
+    public static KvmVerificationResult Run(
+        KvmVerificationOptions options, Action<long>? progress = null, CancellationToken cancellation = default)
+    {
+        using KvmDevice device = KvmDevice.Open(options.DevicePath);
+        return VirtualProcessorThread.Execute(thread => RunOn(thread, device, options, progress), cancellation);
+    }
+
+    private static KvmVerificationResult RunOn(
+        VirtualProcessorThread thread, KvmDevice device, KvmVerificationOptions options, Action<long>? progress)
+    {
+        using ProbeRunner runner = CreateRunner(thread, device, options);
+        SelfTestResult selfTests = KvmSelfTest.Run(runner, options.StepLimit);
+        if (selfTests.Steps.FirstOrDefault(step => step.Outcome == SelfTestOutcome.Failed) is { } failed)
+        {
+            throw new KvmUnavailableException($"{options.DevicePath} is of no use here: {failed.Name}: {failed.Detail}");
+        }
+
+        return new KvmVerificationResult
+        {
+            Host = HostDescription.Read(),
+            Features = runner.Guest.Features,
+            SelfTests = selfTests,
+            Probes = ProbeVerification.Run(runner, selfTests.Masks, options.Seed, options.Probes, progress),
+        };
+    }
+
+    /// <summary>The first guest: what cannot even be created is a KVM that does not work.</summary>
+    private static ProbeRunner CreateRunner(VirtualProcessorThread thread, KvmDevice device, KvmVerificationOptions options)
+    {
+        try
+        {
+            return new ProbeRunner(device, thread, options.StepLimit);
+        }
+        catch (IOException exception)
+        {
+            throw new KvmUnavailableException($"{options.DevicePath} does not make a guest: {exception.Message}");
+        }
+    }
+}
