@@ -12,7 +12,7 @@ public sealed class VerificationTests(Xunit.Abstractions.ITestOutputHelper outpu
     public void Random_probes_end_as_the_engine_says(ulong seed)
     {
         HostKvm.Open().Dispose();
-        KvmVerificationResult result = KvmVerification.Run(new KvmVerificationOptions { Seed = seed, Probes = 4000 });
+        KvmVerificationResult result = KvmVerification.Run(new KvmVerificationOptions { Seed = seed, Probes = 40000 });
         output.WriteLine(string.Join("\n", result.SelfTests.Steps));
         output.WriteLine(result.Probes.ToString());
         output.WriteLine(string.Join(", ", result.Probes.Endings));

@@ -5,7 +5,7 @@ using MemVirt.Native.Guests;
 namespace MemVirt.Native.Probes;
 
 /// <summary>Makes probes at random, weighted so that about half of the accesses succeed and every rule decides some of them.</summary>
-internal sealed class ProbeGenerator(ulong seed, ProcessorFeatures features)
+internal sealed class ProbeGenerator(ulong seed, ProcessorFeatures features, ProbeMasks masks)
 {
     private const ulong CacheBits = 0x18;
     private const ulong IgnoredBits = 0x07F0_0000_0000_0E00;
@@ -35,8 +35,8 @@ internal sealed class ProbeGenerator(ulong seed, ProcessorFeatures features)
         PagingRegisters registers = Guest.LongMode;
         registers.Cr0 &= _random.Chance(50) ? ~Cr0.WriteProtect : ulong.MaxValue;
         registers.Efer &= _random.Chance(25) ? ~Efer.NoExecuteEnable : ulong.MaxValue;
-        registers.Cr4 |= features.SupervisorExecutionPrevention && _random.Chance(40) ? Cr4.SupervisorExecutionPrevention : 0;
-        registers.Cr4 |= features.SupervisorAccessPrevention && _random.Chance(40) ? Cr4.SupervisorAccessPrevention : 0;
+        registers.Cr4 |= !masks.Smep && _random.Chance(40) ? Cr4.SupervisorExecutionPrevention : 0;
+        registers.Cr4 |= !masks.Smap && _random.Chance(40) ? Cr4.SupervisorAccessPrevention : 0;
         registers.CurrentPrivilegeLevel = (byte)(_random.Chance(50) ? 3 : 0);
         registers.AlignmentCheck = registers.CurrentPrivilegeLevel == 0 && _random.Chance(40);
         return registers;

@@ -15,17 +15,19 @@ public sealed record ProbeMasks
     /// </summary>
     public bool SmapForbidsFetch { get; init; }
 
-    /// <summary>The host takes no CR4.SMEP.</summary>
+    /// <summary>CR4.SMEP is refused, or has no effect: it stays clear.</summary>
     public bool Smep { get; init; }
 
-    /// <summary>The host takes no CR4.SMAP.</summary>
+    /// <summary>CR4.SMAP is refused, or has no effect: it stays clear.</summary>
     public bool Smap { get; init; }
+
+    /// <summary>PML4 indices under which the host lets not even plain pages be accessed, as it keeps them for itself.</summary>
+    public IReadOnlySet<int> RootIndices { get; init; } = new HashSet<int>();
 
     internal bool Hide(in Probe probe)
         => (Pages1G && (probe.Entries[2] & Probe.PageSize) != 0)
            || (SmapForbidsFetch && IsSmapFetch(in probe))
-           || (Smep && (probe.Registers.Cr4 & Cr4.SupervisorExecutionPrevention) != 0)
-           || (Smap && (probe.Registers.Cr4 & Cr4.SupervisorAccessPrevention) != 0);
+           || RootIndices.Contains((int)(probe.BaseAddress >> 39) & 511);
 
     private static bool IsSmapFetch(in Probe probe)
         => probe.Access == MemoryAccess.Fetch

@@ -20,6 +20,7 @@ internal sealed class KvmSelfTest(ProbeRunner runner, TimeSpan limit)
         if (test._steps.All(step => step.Outcome != SelfTestOutcome.Failed))
         {
             test.TryFaults();
+            test.TryRootIndices();
             test.TryLargePages();
             test.TryPrevention();
             test.TryRegisters();
@@ -97,28 +98,22 @@ internal sealed class KvmSelfTest(ProbeRunner runner, TimeSpan limit)
         }
     }
 
-    /// <summary>SMEP and SMAP: whether the host takes them, and whether SMAP keeps to data.</summary>
+    /// <summary>SMEP and SMAP, which a host may take without offering them, and whether SMAP keeps to data.</summary>
     private void TryPrevention()
     {
-        bool smep = runner.Guest.Features.SupervisorExecutionPrevention && Accepts(Cr4.SupervisorExecutionPrevention);
-        bool smap = runner.Guest.Features.SupervisorAccessPrevention && Accepts(Cr4.SupervisorAccessPrevention);
+        ProcessorFeatures features = runner.Guest.Features;
+        bool smep = TryPrevention(
+            "SMEP forbids a supervisor fetch from a user page", Plain(MemoryAccess.Fetch, 0, Cr4.SupervisorExecutionPrevention),
+            Cr4.SupervisorExecutionPrevention, features.SupervisorExecutionPrevention);
+        bool smap = TryPrevention(
+            "SMAP forbids a supervisor read of a user page", Plain(MemoryAccess.Read, 0, Cr4.SupervisorAccessPrevention),
+            Cr4.SupervisorAccessPrevention, features.SupervisorAccessPrevention);
         _masks = _masks with { Smep = !smep, Smap = !smap };
-        if (!smep)
-        {
-            Add("SMEP", SelfTestOutcome.Masked, "not offered or refused; always clear");
-        }
-        else
-        {
-            Compare("SMEP forbids a supervisor fetch from a user page", Plain(MemoryAccess.Fetch, 0, Cr4.SupervisorExecutionPrevention));
-        }
-
         if (!smap)
         {
-            Add("SMAP", SelfTestOutcome.Masked, "not offered or refused; always clear");
             return;
         }
 
-        Compare("SMAP forbids a supervisor read of a user page", Plain(MemoryAccess.Read, 0, Cr4.SupervisorAccessPrevention));
         Compare(
             "SMAP lets it pass with EFLAGS.AC", Plain(MemoryAccess.Read, 0, Cr4.SupervisorAccessPrevention, alignmentCheck: true));
         ProbeOutcome fetch = runner.Run(Plain(MemoryAccess.Fetch, 0, Cr4.SupervisorAccessPrevention));
@@ -127,6 +122,50 @@ internal sealed class KvmSelfTest(ProbeRunner runner, TimeSpan limit)
             "SMAP lets a supervisor fetch from a user page pass",
             fetch.Agrees ? SelfTestOutcome.Works : SelfTestOutcome.Masked,
             fetch.Agrees ? "" : $"{fetch.Observed}; no such fetch with AC clear");
+    }
+
+    /// <summary>False where the feature is to be left out: the host refuses the bit, or does not offer it and does not do it either.</summary>
+    private bool TryPrevention(string name, in Probe probe, ulong cr4Bit, bool isOffered)
+    {
+        if (!Accepts(cr4Bit))
+        {
+            Add(name, SelfTestOutcome.Masked, "CR4 refuses the bit; it stays clear");
+            return false;
+        }
+
+        ProbeOutcome outcome = runner.Run(in probe);
+        if (outcome.Agrees)
+        {
+            Add(name, SelfTestOutcome.Works, isOffered ? "" : "though CPUID does not offer it");
+            return true;
+        }
+
+        Add(
+            name, isOffered ? SelfTestOutcome.Differs : SelfTestOutcome.Masked,
+            isOffered ? outcome.Observed.ToString() : "CPUID does not offer it; the bit stays clear");
+        return isOffered;
+    }
+
+    /// <summary>A host may keep a part of the linear addresses for itself; every entry of a PML4 is tried in both modes.</summary>
+    private void TryRootIndices()
+    {
+        var failing = new SortedSet<int>();
+        for (int index = 1; index < 512; index++)
+        {
+            Probe probe = Plain(MemoryAccess.Read, 3);
+            probe.BaseAddress = (ulong)((long)((ulong)index << 55) >> 16) | (PlainAddress & 0x7F_FFFF_FFFF);
+            bool user = runner.Run(in probe).Agrees;
+            probe.Registers.CurrentPrivilegeLevel = 0;
+            if (!user || !runner.Run(in probe).Agrees)
+            {
+                failing.Add(index);
+            }
+        }
+
+        _masks = _masks with { RootIndices = failing };
+        Add(
+            "every PML4 index", failing.Count == 0 ? SelfTestOutcome.Works : SelfTestOutcome.Masked,
+            failing.Count == 0 ? "" : $"pages cannot be accessed under {string.Join(", ", failing)}; not used");
     }
 
     private void TryRegisters()
