@@ -23,6 +23,13 @@ internal static class GuestImage
     // jmp to itself
     private static ReadOnlySpan<byte> SpinStub => [0xEB, 0xFE];
 
+    // Loops: mov al,[rdi], mov [rdi],al or mov [rdi],rax; add rdi,rdx; dec rcx; jnz back; then mov [rsi],al, which exits.
+    private static ReadOnlySpan<byte> ReadLoop => [0x8A, 0x07, 0x48, 0x01, 0xD7, 0x48, 0xFF, 0xC9, 0x75, 0xF6, 0x88, 0x06];
+
+    private static ReadOnlySpan<byte> WriteLoop => [0x88, 0x07, 0x48, 0x01, 0xD7, 0x48, 0xFF, 0xC9, 0x75, 0xF6, 0x88, 0x06];
+
+    private static ReadOnlySpan<byte> StoreLoop => [0x48, 0x89, 0x07, 0x48, 0x01, 0xD7, 0x48, 0xFF, 0xC9, 0x75, 0xF5, 0x88, 0x06];
+
     internal static void Write(VirtualMachine machine)
     {
         WriteDescriptors(machine);
@@ -34,6 +41,10 @@ internal static class GuestImage
             FetchStub.CopyTo(machine.Bytes(stubs + (2 * GuestLayout.StubBytes), GuestLayout.StubBytes));
         }
 
+        ReadLoop.CopyTo(machine.Bytes(GuestLayout.ReadLoopStub, GuestLayout.StubBytes));
+        WriteLoop.CopyTo(machine.Bytes(GuestLayout.WriteLoopStub, GuestLayout.StubBytes));
+        StoreLoop.CopyTo(machine.Bytes(GuestLayout.StoreLoopStub, GuestLayout.StubBytes));
+        ReadLoop[^2..].CopyTo(machine.Bytes(GuestLayout.EndLoopStub, GuestLayout.StubBytes));
         SpinStub.CopyTo(machine.Bytes(GuestLayout.SpinStub, GuestLayout.StubBytes));
         machine.Word(GuestLayout.SpinRoot) = FixedRootEntry;
         WriteFixedTables(machine);
@@ -107,5 +118,8 @@ internal static class GuestImage
             ulong rights = page == GuestLayout.UserStubs ? PresentWritableUser : PresentWritable;
             machine.Word(GuestLayout.FixedTable + (page >> 12 << 3)) = page | rights | AccessedDirty;
         }
+
+        const ulong BeyondMemory = 0xE000_0000;
+        machine.Word(GuestLayout.FixedTable + (GuestLayout.MissingMemory >> 12 << 3)) = BeyondMemory | PresentWritableUser | AccessedDirty;
     }
 }

@@ -13,6 +13,13 @@ internal static class GuestLayout
     internal const ulong SupervisorStubs = 0x5000;
     internal const ulong UserStubs = 0x6000;
     internal const ulong SpinStub = UserStubs + 0x100;
+    internal const ulong ReadLoopStub = UserStubs + 0x200;
+    internal const ulong WriteLoopStub = UserStubs + 0x220;
+    internal const ulong StoreLoopStub = UserStubs + 0x240;
+    internal const ulong EndLoopStub = UserStubs + 0x260;
+
+    /// <summary>A linear address that is mapped, for user mode too, to memory that no slot has.</summary>
+    internal const ulong MissingMemory = 0xE000;
     internal const ulong SpinRoot = 0xD000;
     internal const ulong StackTop = 0x9000;
     internal const ulong FixedPointerTable = 0xA000;

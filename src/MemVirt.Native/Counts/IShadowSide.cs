@@ -1,0 +1,11 @@
+namespace MemVirt.Native.Counts;
+
+/// <summary>One of the two that do an experiment: KVM with a real guest, or the engine's shadow pager.</summary>
+internal interface IShadowSide
+{
+    /// <summary>User mode accesses each of the experiment's pages once, in order.</summary>
+    ShadowCounts Touch(bool store);
+
+    /// <summary>User mode stores one value some times into a guest table, at addresses a stride apart.</summary>
+    ShadowCounts StoreEntries(ulong entryAddress, int level, ulong value, int count, ulong strideBytes);
+}
