@@ -3,7 +3,7 @@ namespace MemVirt.Native.Counts;
 /// <summary>Events of shadow paging during one step of an experiment.</summary>
 /// <param name="Faults">Page faults that the VMM handled: KVM's pf_taken without the one that ends the step.</param>
 /// <param name="Unsync">Leaf tables that went out of sync: mmu_unsync.</param>
-/// <param name="Emulated">Stores to a protected table that were emulated: mmu_pte_write.</param>
+/// <param name="Emulated">Stores to a protected table, which were emulated: mmu_pte_write.</param>
 /// <param name="Flooded">Tables whose shadow was removed because of writes: mmu_flooded.</param>
 /// <param name="Built">Shadow pages built: mmu_cache_miss.</param>
 public sealed record ShadowCounts(long Faults, long Unsync, long Emulated, long Flooded, long Built);

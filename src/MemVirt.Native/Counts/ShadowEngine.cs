@@ -33,8 +33,12 @@ internal sealed class ShadowEngine : IShadowSide, IDisposable
         _pager.LoadRoot(ShadowLayout.Root);
     }
 
-    /// <summary>The fetch of the guest's code, as <see cref="ShadowGuest.WarmUp"/>.</summary>
-    internal void WarmUp() => _pager.HandleFault(GuestLayout.UserStubs, isStore: false, notPresent: true);
+    /// <summary>What <see cref="ShadowGuest.WarmUp"/> does: a fetch of the code, a read of the window's last page.</summary>
+    internal void WarmUp()
+    {
+        _pager.HandleFault(GuestLayout.UserStubs, isStore: false, notPresent: true);
+        _pager.HandleFault(ShadowLayout.WindowEnd, isStore: false, notPresent: true);
+    }
 
     public ShadowCounts Touch(bool store)
     {
@@ -60,19 +64,23 @@ internal sealed class ShadowEngine : IShadowSide, IDisposable
 
     public ShadowCounts StoreEntries(ulong entryAddress, int level, ulong value, int count, ulong strideBytes)
     {
-        Dictionary<GuestTableWrite, int> costs = [];
+        var counts = new ShadowCounts(0, 0, 0, 0, 0);
+        int before = _pager.ShadowPages;
+        int zapped = 0;
         for (int store = 0; store < count; store++)
         {
-            ulong address = entryAddress + ((ulong)store * strideBytes);
-            _guest.Write(address, value);
-            GuestTableWrite cost = _pager.GuestTableWritten(address, level);
-            costs[cost] = costs.GetValueOrDefault(cost) + 1;
+            ulong entry = entryAddress + ((ulong)store * strideBytes);
+            (long faults, GuestTableWrite cost) = StoreEntry(entry, level, value);
+            zapped += cost == GuestTableWrite.ProtectedAndZapped ? 1 : 0;
+            counts = new ShadowCounts(
+                counts.Faults + faults,
+                counts.Unsync + (cost == GuestTableWrite.Unsync ? 1 : 0),
+                counts.Emulated + (cost is GuestTableWrite.Protected or GuestTableWrite.ProtectedAndZapped ? 1 : 0),
+                zapped,
+                0);
         }
 
-        int unsync = costs.GetValueOrDefault(GuestTableWrite.Unsync);
-        int emulated = costs.GetValueOrDefault(GuestTableWrite.Protected);
-        int flooded = costs.GetValueOrDefault(GuestTableWrite.ProtectedAndZapped);
-        return new ShadowCounts(unsync + emulated + flooded, unsync, emulated, flooded, 0);
+        return counts with { Built = _pager.ShadowPages + zapped - before };
     }
 
     public void Dispose()
@@ -80,6 +88,29 @@ internal sealed class ShadowEngine : IShadowSide, IDisposable
         _guest.Dispose();
         _host.Dispose();
     }
+
+    /// <summary>
+    /// One store through the window. A store that puts its table out of sync goes on to be mapped in the same fault; one to a table
+    /// that stays protected is emulated and leaves the window's mapping as it was.
+    /// </summary>
+    private (long Faults, GuestTableWrite Cost) StoreEntry(ulong entry, int level, ulong value)
+    {
+        ulong address = ShadowLayout.InWindow(entry);
+        ulong leaf = Leaf(address);
+        bool faults = (leaf & (leaf >> 1) & Present) == 0;
+        bool isProtected = faults && Resolve(address, leaf) == ShadowFaultKind.ProtectedTable;
+        _guest.Write(entry, value);
+        GuestTableWrite cost = _pager.GuestTableWritten(entry, level);
+        if (isProtected && cost == GuestTableWrite.Unsync)
+        {
+            Resolve(address, leaf);
+        }
+
+        return (faults ? 1 : 0, cost);
+    }
+
+    private ShadowFaultKind Resolve(ulong address, ulong leaf)
+        => _pager.HandleFault(address, isStore: true, notPresent: (leaf & Present) == 0).Kind;
 
     private void Copy(VirtualMachine machine, ulong start, ulong end)
     {

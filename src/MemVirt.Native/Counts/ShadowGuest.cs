@@ -38,8 +38,8 @@ internal sealed class ShadowGuest : IShadowSide, IDisposable
         return missing is null ? null : $"this kernel's KVM statistics have no {missing}";
     }
 
-    /// <summary>Runs the ending alone, which brings the code's page and the tables above it into the shadow.</summary>
-    internal void WarmUp() => Run(GuestLayout.EndLoopStub, ShadowLayout.Base, 0, 1, 0);
+    /// <summary>Brings the code's page into the shadow, and the tables of the window, by a read far from the guest's tables.</summary>
+    internal void WarmUp() => Run(GuestLayout.ReadLoopStub, ShadowLayout.WindowEnd, 0, 1, 0);
 
     public ShadowCounts Touch(bool store) => Counted(
         () => Run(store ? GuestLayout.WriteLoopStub : GuestLayout.ReadLoopStub, ShadowLayout.Base, 1, ShadowLayout.Pages, 4096));

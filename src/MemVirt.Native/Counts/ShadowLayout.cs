@@ -9,6 +9,7 @@ internal static class ShadowLayout
     internal const int Pages = 8192;
     internal const ulong Base = 0x4000_0000;
     internal const ulong Window = 0x8000_0000;
+    internal const ulong WindowEnd = Window + (511 << 12);
     internal const ulong MemoryBytes = 64 << 20;
     internal const ulong Root = GuestLayout.Arena;
     internal const ulong Directory = Root + 0x1000;

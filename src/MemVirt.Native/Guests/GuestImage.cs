@@ -44,7 +44,6 @@ internal static class GuestImage
         ReadLoop.CopyTo(machine.Bytes(GuestLayout.ReadLoopStub, GuestLayout.StubBytes));
         WriteLoop.CopyTo(machine.Bytes(GuestLayout.WriteLoopStub, GuestLayout.StubBytes));
         StoreLoop.CopyTo(machine.Bytes(GuestLayout.StoreLoopStub, GuestLayout.StubBytes));
-        ReadLoop[^2..].CopyTo(machine.Bytes(GuestLayout.EndLoopStub, GuestLayout.StubBytes));
         SpinStub.CopyTo(machine.Bytes(GuestLayout.SpinStub, GuestLayout.StubBytes));
         machine.Word(GuestLayout.SpinRoot) = FixedRootEntry;
         WriteFixedTables(machine);

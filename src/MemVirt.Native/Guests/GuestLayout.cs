@@ -16,7 +16,6 @@ internal static class GuestLayout
     internal const ulong ReadLoopStub = UserStubs + 0x200;
     internal const ulong WriteLoopStub = UserStubs + 0x220;
     internal const ulong StoreLoopStub = UserStubs + 0x240;
-    internal const ulong EndLoopStub = UserStubs + 0x260;
 
     /// <summary>A linear address that is mapped, for user mode too, to memory that no slot has.</summary>
     internal const ulong MissingMemory = 0xE000;
