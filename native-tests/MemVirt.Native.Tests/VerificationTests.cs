@@ -9,7 +9,7 @@ public sealed class VerificationTests(Xunit.Abstractions.ITestOutputHelper outpu
     [SkippableTheory]
     [InlineData(1)]
     [InlineData(2)]
-    public void Random_probes_end_as_the_engine_says(ulong seed)
+    public void Random_probes_end_as_the_engine_says(int seed)
     {
         HostKvm.Open().Dispose();
         KvmVerificationResult result = KvmVerification.Run(new KvmVerificationOptions { Seed = seed, Probes = 4000 });

@@ -1,48 +1,9 @@
-using MemVirt.Core.Registers;
 using MemVirt.Native.Counts;
 using MemVirt.Native.Kvm;
 using MemVirt.Native.Probes;
 using MemVirt.Native.SelfTests;
 
 namespace MemVirt.Native;
-
-/// <summary>What to verify.</summary>
-public sealed record KvmVerificationOptions
-{
-    /// <summary>The KVM device.</summary>
-    public string DevicePath { get; init; } = KvmDevice.DefaultPath;
-
-    /// <summary>The seed of the probes.</summary>
-    public ulong Seed { get; init; } = 1;
-
-    /// <summary>How many probes to compare.</summary>
-    public long Probes { get; init; } = 10_000;
-
-    /// <summary>What one entry of the guest may take.</summary>
-    public TimeSpan StepLimit { get; init; } = TimeSpan.FromSeconds(2);
-}
-
-/// <summary>What the verification found.</summary>
-public sealed record KvmVerificationResult
-{
-    /// <summary>The host.</summary>
-    public required HostDescription Host { get; init; }
-
-    /// <summary>The processor that the guest sees.</summary>
-    public required ProcessorFeatures Features { get; init; }
-
-    /// <summary>The self-tests.</summary>
-    public required SelfTestResult SelfTests { get; init; }
-
-    /// <summary>The probes.</summary>
-    public required ProbeSummary Probes { get; init; }
-
-    /// <summary>The experiments on KVM's shadow MMU.</summary>
-    public required IReadOnlyList<CountExperiment> Counts { get; init; }
-
-    /// <summary>Whether engine and host agree in everything that was compared.</summary>
-    public bool Agrees => Probes.Deviating == 0 && Counts.All(experiment => experiment.Steps.All(step => step.Agrees));
-}
 
 /// <summary>Holds the engine against the host's KVM (docs/verify-kvm.md).</summary>
 public static class KvmVerification

@@ -4,7 +4,7 @@ namespace MemVirt.Native.Probes;
 public sealed record ProbeSummary
 {
     /// <summary>The seed; the same one gives the same probes on a host with the same features.</summary>
-    public required ulong Seed { get; init; }
+    public required long Seed { get; init; }
 
     /// <summary>Probes compared.</summary>
     public required long Compared { get; init; }

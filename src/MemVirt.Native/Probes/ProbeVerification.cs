@@ -17,9 +17,9 @@ public static class ProbeVerification
     /// <param name="seed">The generator's seed.</param>
     /// <param name="count">How many to compare.</param>
     /// <param name="progress">Called now and then with how many are compared.</param>
-    internal static ProbeSummary Run(ProbeRunner runner, ProbeMasks masks, ulong seed, long count, Action<long>? progress)
+    internal static ProbeSummary Run(ProbeRunner runner, ProbeMasks masks, long seed, long count, Action<long>? progress)
     {
-        var generator = new ProbeGenerator(seed, runner.Guest.Features, masks);
+        var generator = new ProbeGenerator((ulong)seed, runner.Guest.Features, masks);
         var endings = new SortedDictionary<string, long>(StringComparer.Ordinal);
         var deviations = new List<(long Number, ProbeOutcome Outcome)>();
         long compared = 0, masked = 0, deviating = 0;
