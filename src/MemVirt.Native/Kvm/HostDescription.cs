@@ -17,7 +17,7 @@ public sealed record HostDescription(string Kernel, string Processor, string Mod
         string module = Directory.Exists(Modules)
             ? Directory.EnumerateDirectories(Modules, "kvm_*").Select(Path.GetFileName).Order(StringComparer.Ordinal).FirstOrDefault() ?? "kvm"
             : "kvm";
-        return new HostDescription(RuntimeInformation.OSDescription, ProcessorName(), module, ReadNestedPaging(module));
+        return new HostDescription(KernelName(), ProcessorName(), module, ReadNestedPaging(module));
     }
 
     /// <summary>A module without the parameter knows no second stage of hardware, and KVM is left with shadowing.</summary>
@@ -35,6 +35,12 @@ public sealed record HostDescription(string Kernel, string Processor, string Mod
     {
         string file = $"{Modules}/{module}/parameters/{parameter}";
         return File.Exists(file) && File.ReadAllText(file).Trim() is "Y" or "1";
+    }
+
+    private static string KernelName()
+    {
+        const string Release = "/proc/sys/kernel/osrelease";
+        return File.Exists(Release) ? "Linux " + File.ReadAllText(Release).Trim() : RuntimeInformation.OSDescription;
     }
 
     private static string ProcessorName()

@@ -1,3 +1,4 @@
+using MemVirt.Core.Registers;
 using MemVirt.Native.Guests;
 using MemVirt.Native.Kvm;
 
@@ -21,11 +22,13 @@ internal sealed class ProbeRunner : IDisposable
     /// <param name="device">The device.</param>
     /// <param name="thread">The thread that runs the guest, and calls.</param>
     /// <param name="limit">What one probe may take.</param>
-    internal ProbeRunner(KvmDevice device, VirtualProcessorThread thread, TimeSpan limit)
+    /// <param name="engineFeatures">The engine's processor; null for the guest's; a test makes it wrong on purpose.</param>
+    internal ProbeRunner(
+        KvmDevice device, VirtualProcessorThread thread, TimeSpan limit, Func<ProcessorFeatures, ProcessorFeatures>? engineFeatures = null)
     {
         (_device, _thread, _limit) = (device, thread, limit);
         _guest = new Guest(device, thread, MemoryBytes);
-        _model = new ProbeModel(_guest.Features);
+        _model = new ProbeModel(engineFeatures is null ? _guest.Features : engineFeatures(_guest.Features));
     }
 
     internal Guest Guest => _guest;
