@@ -8,16 +8,12 @@ internal static class HostKvm
 {
     internal const ulong MemoryBytes = 16 << 20;
 
+    private static readonly Lazy<string?> Unusable = new(WhyUnusable);
+
     internal static KvmDevice Open()
     {
-        try
-        {
-            return KvmDevice.Open();
-        }
-        catch (KvmUnavailableException exception)
-        {
-            throw new SkipException(exception.Message);
-        }
+        Skip.If(Unusable.Value is not null, Unusable.Value);
+        return KvmDevice.Open();
     }
 
     /// <summary>Does something with a guest, on a vCPU's thread.</summary>
@@ -31,5 +27,19 @@ internal static class HostKvm
                 return work(guest);
             },
             CancellationToken.None);
+    }
+
+    /// <summary>One verification, the shortest there is, tells whether a guest runs at all.</summary>
+    private static string? WhyUnusable()
+    {
+        try
+        {
+            KvmVerification.Run(new KvmVerificationOptions { Probes = 1 });
+            return null;
+        }
+        catch (KvmUnavailableException exception)
+        {
+            return exception.Message;
+        }
     }
 }

@@ -8,4 +8,10 @@ internal interface IShadowSide
 
     /// <summary>User mode stores one value some times into a guest table, at addresses a stride apart.</summary>
     ShadowCounts StoreEntries(ulong entryAddress, int level, ulong value, int count, ulong strideBytes);
+
+    /// <summary>Supervisor mode loads CR3 with what is in it: everything but global pages is flushed.</summary>
+    void ReloadRoot();
+
+    /// <summary>Supervisor mode executes INVLPG for one of the experiment's pages.</summary>
+    void InvalidatePage(int page);
 }

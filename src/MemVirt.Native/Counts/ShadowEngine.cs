@@ -83,6 +83,14 @@ internal sealed class ShadowEngine : IShadowSide, IDisposable
         return counts with { Built = _pager.ShadowPages + zapped - before };
     }
 
+    public void ReloadRoot()
+    {
+        _pager.LoadRoot(ShadowLayout.Root);
+        _pager.Synchronise();
+    }
+
+    public void InvalidatePage(int page) => _pager.SynchroniseAddress(ShadowLayout.Base + ((ulong)page << 12));
+
     public void Dispose()
     {
         _guest.Dispose();

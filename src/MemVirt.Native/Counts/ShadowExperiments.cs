@@ -38,6 +38,22 @@ internal static class ShadowExperiments
             new("16 more such stores", side => StoreToDirectory(side, 16)),
             new("write all", side => side.Touch(store: true)),
         ]),
+        new("4 KiB pages, A and D set", new ShadowMapping(Accessed | Dirty),
+        [
+            new("write all", side => side.Touch(store: true)),
+            new("store to a leaf entry what is there", side => side.StoreEntries(
+                ShadowLayout.LeafTables, 0, ShadowLayout.Data | ShadowLayout.PlainEntry, 1, 8)),
+            new("INVLPG of its page, then write all", side =>
+            {
+                side.InvalidatePage(0);
+                return side.Touch(store: true);
+            }),
+            new("a load of CR3, then write all", side =>
+            {
+                side.ReloadRoot();
+                return side.Touch(store: true);
+            }),
+        ]),
         new("2 MiB pages on 4 KiB of the host", new ShadowMapping(Accessed | Dirty, LargePages: true),
         [
             new("write every 4 KiB", side => side.Touch(store: true)),

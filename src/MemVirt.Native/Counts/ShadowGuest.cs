@@ -47,6 +47,11 @@ internal sealed class ShadowGuest : IShadowSide, IDisposable
     public ShadowCounts StoreEntries(ulong entryAddress, int level, ulong value, int count, ulong strideBytes) => Counted(
         () => Run(GuestLayout.StoreLoopStub, ShadowLayout.InWindow(entryAddress), value, count, strideBytes));
 
+    public void ReloadRoot() => Run(GuestLayout.ReloadRootStub, 0, 0, 0, 0, privilegeLevel: 0);
+
+    public void InvalidatePage(int page)
+        => Run(GuestLayout.InvalidatePageStub, ShadowLayout.Base + ((ulong)page << 12), 0, 0, 0, privilegeLevel: 0);
+
     public void Dispose()
     {
         _processor?.Dispose();
@@ -61,7 +66,7 @@ internal sealed class ShadowGuest : IShadowSide, IDisposable
         ShadowCounts after = Read();
         return new ShadowCounts(
             after.Faults - before.Faults - 1, // the store that ends the loop
-            after.Unsync - before.Unsync,
+            Math.Max(0, after.Unsync - before.Unsync), // a gauge: it falls where tables are put in sync again
             after.Emulated - before.Emulated,
             after.Flooded - before.Flooded,
             after.Built - before.Built);
@@ -70,7 +75,7 @@ internal sealed class ShadowGuest : IShadowSide, IDisposable
     private ShadowCounts Read() => new(
         _processor!["pf_taken"], _machine!["mmu_unsync"], _machine["mmu_pte_write"], _machine["mmu_flooded"], _machine["mmu_cache_miss"]);
 
-    private void Run(ulong stub, ulong address, ulong value, int count, ulong strideBytes)
+    private void Run(ulong stub, ulong address, ulong value, int count, ulong strideBytes, byte privilegeLevel = 3)
     {
         var general = new KvmRegisters
         {
@@ -83,7 +88,7 @@ internal sealed class ShadowGuest : IShadowSide, IDisposable
             Rsp = GuestLayout.StackTop,
             Rflags = 2,
         };
-        PagingRegisters registers = Guest.LongMode with { Cr3 = ShadowLayout.Root, CurrentPrivilegeLevel = 3 };
+        PagingRegisters registers = Guest.LongMode with { Cr3 = ShadowLayout.Root, CurrentPrivilegeLevel = privilegeLevel };
         KvmExit exit = _guest.Run(in registers, in general, _limit);
         if (exit != KvmExit.Mmio)
         {

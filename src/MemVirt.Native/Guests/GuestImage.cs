@@ -30,6 +30,12 @@ internal static class GuestImage
 
     private static ReadOnlySpan<byte> StoreLoop => [0x48, 0x89, 0x07, 0x48, 0x01, 0xD7, 0x48, 0xFF, 0xC9, 0x75, 0xF5, 0x88, 0x06];
 
+    // mov rax,cr3; mov cr3,rax; mov [rsi],al
+    private static ReadOnlySpan<byte> ReloadRoot => [0x0F, 0x20, 0xD8, 0x0F, 0x22, 0xD8, 0x88, 0x06];
+
+    // invlpg [rdi]; mov [rsi],al
+    private static ReadOnlySpan<byte> InvalidatePage => [0x0F, 0x01, 0x3F, 0x88, 0x06];
+
     internal static void Write(VirtualMachine machine)
     {
         WriteDescriptors(machine);
@@ -44,6 +50,8 @@ internal static class GuestImage
         ReadLoop.CopyTo(machine.Bytes(GuestLayout.ReadLoopStub, GuestLayout.StubBytes));
         WriteLoop.CopyTo(machine.Bytes(GuestLayout.WriteLoopStub, GuestLayout.StubBytes));
         StoreLoop.CopyTo(machine.Bytes(GuestLayout.StoreLoopStub, GuestLayout.StubBytes));
+        ReloadRoot.CopyTo(machine.Bytes(GuestLayout.ReloadRootStub, GuestLayout.StubBytes));
+        InvalidatePage.CopyTo(machine.Bytes(GuestLayout.InvalidatePageStub, GuestLayout.StubBytes));
         SpinStub.CopyTo(machine.Bytes(GuestLayout.SpinStub, GuestLayout.StubBytes));
         machine.Word(GuestLayout.SpinRoot) = FixedRootEntry;
         WriteFixedTables(machine);
