@@ -51,7 +51,7 @@ internal static class KvmReport
             null => "nested paging or not is unknown",
         };
         return $"{result.Host.Kernel}, {result.Host.Module} on {result.Host.Processor}; {paging}; "
-            + NumberText.Line($"{result.Features.Vendor} rules, {result.Features.PhysicalAddressBits} bits of physical address");
+            + NumberText.Line($"{(result.Features.Vendor == ProcessorVendor.Amd ? "AMD's" : "Intel's")} rules, {result.Features.PhysicalAddressBits} bits of physical address");
     }
 
     private static Table SelfTests(SelfTestResult selfTests)
