@@ -72,7 +72,17 @@ internal static class ShadowExperiments
             : new CountExperiment(experiment.Name, [], notRun))];
     }
 
+    /// <summary>
+    /// The host may move a page of the guest's meanwhile, which costs a fault more: what differs is looked at twice, and what differs
+    /// by a rule differs again.
+    /// </summary>
     private static CountExperiment Run(Experiment experiment, KvmDevice device, VirtualProcessorThread thread, TimeSpan limit)
+    {
+        CountExperiment first = RunOnce(experiment, device, thread, limit);
+        return first.Steps.All(step => step.Agrees) ? first : RunOnce(experiment, device, thread, limit);
+    }
+
+    private static CountExperiment RunOnce(Experiment experiment, KvmDevice device, VirtualProcessorThread thread, TimeSpan limit)
     {
         using var guest = new ShadowGuest(device, thread, experiment.Mapping, limit);
         if (guest.WhyNotCounted() is { } reason)

@@ -14,16 +14,24 @@ internal sealed unsafe class VirtualMachine : IDisposable
     internal VirtualMachine(KvmDevice device, ulong memoryBytes)
     {
         MemoryBytes = memoryBytes;
-        _memory = MappedMemory.Anonymous(memoryBytes);
-        Machine = new FileDescriptor(device.Descriptor.Control(KvmRequests.CreateVm, "KVM_CREATE_VM"));
-        Machine.Control(KvmRequests.SetTaskStateAddress, "KVM_SET_TSS_ADDR", KvmRequests.TaskStateAddress);
-        SetSlot(memoryBytes);
-        Processor = new FileDescriptor(Machine.Control(KvmRequests.CreateVcpu, "KVM_CREATE_VCPU"));
-        int runBytes = device.Descriptor.Control(KvmRequests.GetVcpuMapSize, "KVM_GET_VCPU_MMAP_SIZE");
-        _run = MappedMemory.Of(Processor, runBytes, "the vCPU's run area");
-        KvmCpuid cpuid = device.SupportedCpuid();
-        Processor.Control(KvmRequests.SetCpuid2, "KVM_SET_CPUID2", ref cpuid);
-        RunField<ulong>(KvmRunLayout.ValidRegisters) = KvmRunLayout.BothRegisterSets;
+        try
+        {
+            _memory = MappedMemory.Anonymous(memoryBytes);
+            Machine = new FileDescriptor(device.Descriptor.Control(KvmRequests.CreateVm, "KVM_CREATE_VM"));
+            Machine.Control(KvmRequests.SetTaskStateAddress, "KVM_SET_TSS_ADDR", KvmRequests.TaskStateAddress);
+            SetSlot(memoryBytes);
+            Processor = new FileDescriptor(Machine.Control(KvmRequests.CreateVcpu, "KVM_CREATE_VCPU"));
+            int runBytes = device.Descriptor.Control(KvmRequests.GetVcpuMapSize, "KVM_GET_VCPU_MMAP_SIZE");
+            _run = MappedMemory.Of(Processor, runBytes, "the vCPU's run area");
+            KvmCpuid cpuid = device.SupportedCpuid();
+            Processor.Control(KvmRequests.SetCpuid2, "KVM_SET_CPUID2", ref cpuid);
+            RunField<ulong>(KvmRunLayout.ValidRegisters) = KvmRunLayout.BothRegisterSets;
+        }
+        catch
+        {
+            Dispose();
+            throw;
+        }
     }
 
     internal FileDescriptor Machine { get; }
@@ -62,10 +70,11 @@ internal sealed unsafe class VirtualMachine : IDisposable
 
     public void Dispose()
     {
-        _run.Dispose();
-        Processor.Dispose();
-        Machine.Dispose();
-        _memory.Dispose();
+        // Some are missing where the constructor failed.
+        _run?.Dispose();
+        Processor?.Dispose();
+        Machine?.Dispose();
+        _memory?.Dispose();
     }
 
     private void SetSlot(ulong sizeBytes)
