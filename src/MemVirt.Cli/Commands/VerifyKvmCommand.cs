@@ -18,7 +18,8 @@ internal static class VerifyKvmCommand
         var json = new Option<bool>("--json") { Description = "Write the result as JSON to standard output and nothing else there." };
         var command = new Command(
             "kvm",
-            "Run random accesses and shadow-paging experiments in a real guest and compare. Exit code 1: the engine deviates; 3: KVM does not work here.")
+            "Run random accesses and shadow-paging experiments in a real guest and compare. "
+            + "Exit code 1: the engine deviates; 3: KVM does not work here.")
         {
             seed, probes, device, json,
         };

@@ -50,8 +50,9 @@ internal static class KvmReport
             false => "no nested paging: KVM shadows and walks in software",
             null => "nested paging or not is unknown",
         };
+        string vendor = result.Features.Vendor == ProcessorVendor.Amd ? "AMD's" : "Intel's";
         return $"{result.Host.Kernel}, {result.Host.Module} on {result.Host.Processor}; {paging}; "
-            + NumberText.Line($"{(result.Features.Vendor == ProcessorVendor.Amd ? "AMD's" : "Intel's")} rules, {result.Features.PhysicalAddressBits} bits of physical address");
+            + NumberText.Line($"{vendor} rules, {result.Features.PhysicalAddressBits} bits of physical address");
     }
 
     private static Table SelfTests(SelfTestResult selfTests)
@@ -60,7 +61,8 @@ internal static class KvmReport
         table.AddColumns("self-test", "", "");
         foreach (SelfTestStep step in selfTests.Steps)
         {
-            Style style = step.Outcome is SelfTestOutcome.Works or SelfTestOutcome.Noted ? Style.Plain : new Style(decoration: Decoration.Bold);
+            bool isUsual = step.Outcome is SelfTestOutcome.Works or SelfTestOutcome.Noted;
+            Style style = isUsual ? Style.Plain : new Style(decoration: Decoration.Bold);
             table.AddRow(
                 new Text(step.Name, style), new Text(step.Outcome.ToString().ToLowerInvariant(), style), new Text(step.Detail, style));
         }
@@ -83,14 +85,15 @@ internal static class KvmReport
         PagingRegisters registers = deviation.Registers;
         output.WriteLine($"probe {deviation.Number}, as small as it goes: {deviation.Access} of 0x{deviation.Address:x}");
         output.WriteLine(
-            $"  CPL {registers.CurrentPrivilegeLevel}, AC {(registers.AlignmentCheck ? 1 : 0)}, CR0 0x{registers.Cr0:x}, CR3 0x{registers.Cr3:x}, "
-            + $"CR4 0x{registers.Cr4:x}, EFER 0x{registers.Efer:x}");
+            $"  CPL {registers.CurrentPrivilegeLevel}, AC {(registers.AlignmentCheck ? 1 : 0)}, CR0 0x{registers.Cr0:x}, "
+            + $"CR3 0x{registers.Cr3:x}, CR4 0x{registers.Cr4:x}, EFER 0x{registers.Efer:x}");
         output.WriteLine($"  engine: {deviation.Engine}");
         output.WriteLine($"  guest:  {deviation.Guest}");
         foreach (DeviationEntry entry in deviation.Entries)
         {
             output.WriteLine(
-                $"  {entry.Name,-5} at 0x{entry.Address:x}: 0x{entry.Before:x16}, then 0x{entry.Engine:x16} (engine), 0x{entry.Guest:x16} (guest)");
+                $"  {entry.Name,-5} at 0x{entry.Address:x}: 0x{entry.Before:x16}, "
+                + $"then 0x{entry.Engine:x16} (engine), 0x{entry.Guest:x16} (guest)");
         }
     }
 

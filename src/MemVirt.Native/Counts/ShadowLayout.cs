@@ -3,7 +3,9 @@ using MemVirt.Native.Kvm;
 
 namespace MemVirt.Native.Counts;
 
-/// <summary>The guest tables of an experiment: 8,192 pages of 4 KiB from <see cref="Base"/>, and a window through which the guest sees its tables.</summary>
+/// <summary>
+/// The guest tables of an experiment: 8,192 pages of 4 KiB from <see cref="Base"/>, and a window through which the guest sees its tables.
+/// </summary>
 internal static class ShadowLayout
 {
     internal const int Pages = 8192;

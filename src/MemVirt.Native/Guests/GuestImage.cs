@@ -87,8 +87,8 @@ internal static class GuestImage
         for (uint vector = 0; vector < GuestLayout.Vectors; vector++)
         {
             // A 64-bit interrupt gate (Intel SDM Vol. 3A §6.14.1); handlers are below 64 KiB.
-            ulong gate = (GuestLayout.Handlers + (vector * GuestLayout.StubBytes)) | ((ulong)GuestLayout.SupervisorCode << 16) | (0x8EUL << 40);
-            machine.Word(GuestLayout.Idt + (vector * 16)) = gate;
+            ulong handler = GuestLayout.Handlers + (vector * GuestLayout.StubBytes);
+            machine.Word(GuestLayout.Idt + (vector * 16)) = handler | ((ulong)GuestLayout.SupervisorCode << 16) | (0x8EUL << 40);
         }
     }
 

@@ -14,9 +14,8 @@ public sealed record HostDescription(string Kernel, string Processor, string Mod
     /// <summary>Reads it.</summary>
     public static HostDescription Read()
     {
-        string module = Directory.Exists(Modules)
-            ? Directory.EnumerateDirectories(Modules, "kvm_*").Select(Path.GetFileName).Order(StringComparer.Ordinal).FirstOrDefault() ?? "kvm"
-            : "kvm";
+        IEnumerable<string> modules = Directory.Exists(Modules) ? Directory.EnumerateDirectories(Modules, "kvm_*") : [];
+        string module = Path.GetFileName(modules.Order(StringComparer.Ordinal).FirstOrDefault("kvm"));
         return new HostDescription(KernelName(), ProcessorName(), module, ReadNestedPaging(module));
     }
 

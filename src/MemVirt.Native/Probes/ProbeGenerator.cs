@@ -4,7 +4,7 @@ using MemVirt.Native.Guests;
 
 namespace MemVirt.Native.Probes;
 
-/// <summary>Makes probes at random, weighted so that about half of the accesses succeed and every rule decides some of them.</summary>
+/// <summary>Makes probes at random, weighted so that a third of them succeed and every rule decides some.</summary>
 internal sealed class ProbeGenerator(ulong seed, ProcessorFeatures features, ProbeMasks masks)
 {
     private const ulong CacheBits = 0x18;
