@@ -12,4 +12,10 @@ internal sealed class CommandException : Exception
 
     /// <summary>An input is wrong, or the host failed.</summary>
     public static CommandException Failure(string message, Exception? inner = null) => new(message, ExitCodes.Failure, inner);
+
+    /// <summary>The host lacks what the command is about.</summary>
+    public static CommandException Unavailable(string message) => new(message, ExitCodes.Unavailable);
+
+    /// <summary>Ctrl-C, with what has been done until then.</summary>
+    public static CommandException Interrupted(string message) => new(message, ExitCodes.Interrupted);
 }

@@ -11,6 +11,9 @@ internal static class ExitCodes
     /// <summary>The command line is wrong.</summary>
     public const int Usage = 2;
 
+    /// <summary>The host lacks what the command is about.</summary>
+    public const int Unavailable = 3;
+
     /// <summary>Stopped by Ctrl-C, as shells report it.</summary>
     public const int Interrupted = 130;
 }

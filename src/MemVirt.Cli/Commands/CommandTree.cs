@@ -13,6 +13,10 @@ internal static class CommandTree
             TraceInfoCommand.Create(context),
             TraceConvertCommand.Create(context),
         };
+        var verify = new Command("verify", "Hold the engine against something real.")
+        {
+            VerifyKvmCommand.Create(context),
+        };
         return new RootCommand("What does virtualizing memory cost a workload? Native, shadow paging, EPT and NPT on memory traces.")
         {
             CompareCommand.Create(context),
@@ -20,6 +24,7 @@ internal static class CommandTree
             MachinesCommand.Create(context),
             RecordCommand.Create(context),
             trace,
+            verify,
             WalkCommand.Create(context),
         };
     }

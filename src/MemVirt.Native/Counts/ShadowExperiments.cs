@@ -1,0 +1,119 @@
+using MemVirt.Native.Kvm;
+
+namespace MemVirt.Native.Counts;
+
+/// <summary>Experiments whose events a shadow MMU of KVM's kind has in exact numbers; each runs in a guest of its own.</summary>
+internal static class ShadowExperiments
+{
+    private const ulong Accessed = 0x20;
+    private const ulong Dirty = 0x40;
+    private static readonly Experiment[] All =
+    [
+        new("4 KiB pages, A and D clear", new ShadowMapping(0),
+        [
+            new("write all", side => side.Touch(store: true)),
+            new("write all again", side => side.Touch(store: true)),
+        ]),
+        new("4 KiB pages, A and D clear", new ShadowMapping(0),
+        [
+            new("read all", side => side.Touch(store: false)),
+            new("then write all", side => side.Touch(store: true)),
+        ]),
+        new("4 KiB pages, A set, D clear", new ShadowMapping(Accessed),
+        [
+            new("read all", side => side.Touch(store: false)),
+            new("then write all", side => side.Touch(store: true)),
+        ]),
+        new("4 KiB pages, A and D set", new ShadowMapping(Accessed | Dirty),
+        [
+            new("write all", side => side.Touch(store: true)),
+            new("store to the 512 entries of a leaf table", side => side.StoreEntries(
+                ShadowLayout.LeafTables, 0, ShadowLayout.Data | ShadowLayout.PlainEntry, 512, 8)),
+            new("write all, with no INVLPG", side => side.Touch(store: true)),
+        ]),
+        new("4 KiB pages, A and D set", new ShadowMapping(Accessed | Dirty),
+        [
+            new("write all", side => side.Touch(store: true)),
+            new("store to an entry of the page directory", side => StoreToDirectory(side, 1)),
+            new("16 more such stores", side => StoreToDirectory(side, 16)),
+            new("write all", side => side.Touch(store: true)),
+        ]),
+        new("4 KiB pages, A and D set", new ShadowMapping(Accessed | Dirty),
+        [
+            new("write all", side => side.Touch(store: true)),
+            new("store to a leaf entry what is there", side => side.StoreEntries(
+                ShadowLayout.LeafTables, 0, ShadowLayout.Data | ShadowLayout.PlainEntry, 1, 8)),
+            new("INVLPG of its page, then write all", side =>
+            {
+                side.InvalidatePage(0);
+                return side.Touch(store: true);
+            }),
+            new("a load of CR3, then write all", side =>
+            {
+                side.ReloadRoot();
+                return side.Touch(store: true);
+            }),
+        ]),
+        new("2 MiB pages on 4 KiB of the host", new ShadowMapping(Accessed | Dirty, LargePages: true),
+        [
+            new("write every 4 KiB", side => side.Touch(store: true)),
+        ]),
+    ];
+
+    /// <summary>Runs them all, or says of each why not.</summary>
+    internal static IReadOnlyList<CountExperiment> Run(
+        KvmDevice device, VirtualProcessorThread thread, HostDescription host, TimeSpan limit)
+    {
+        string? notRun = host.NestedPaging == true
+            ? $"{host.Module} uses nested paging (tdp): KVM shadows nothing here"
+            : null;
+        return [.. All.Select(experiment => notRun is null
+            ? Run(experiment, device, thread, limit)
+            : new CountExperiment(experiment.Name, [], notRun))];
+    }
+
+    /// <summary>
+    /// The host may move a page of the guest's meanwhile, which costs a fault more: what differs is looked at twice, and what differs
+    /// by a rule differs again.
+    /// </summary>
+    private static CountExperiment Run(Experiment experiment, KvmDevice device, VirtualProcessorThread thread, TimeSpan limit)
+    {
+        CountExperiment first = RunOnce(experiment, device, thread, limit);
+        return first.Steps.All(step => step.Agrees) ? first : RunOnce(experiment, device, thread, limit);
+    }
+
+    private static CountExperiment RunOnce(Experiment experiment, KvmDevice device, VirtualProcessorThread thread, TimeSpan limit)
+    {
+        using var guest = new ShadowGuest(device, thread, experiment.Mapping, limit);
+        if (guest.WhyNotCounted() is { } reason)
+        {
+            return new CountExperiment(experiment.Name, [], reason);
+        }
+
+        using var engine = new ShadowEngine(guest.Machine);
+        engine.WarmUp();
+        var steps = new List<CountStep>();
+        try
+        {
+            guest.WarmUp();
+            foreach (Step step in experiment.Steps)
+            {
+                steps.Add(new CountStep(step.Name, step.Do(guest), step.Do(engine)));
+            }
+        }
+        catch (IOException exception)
+        {
+            return new CountExperiment(experiment.Name, steps, exception.Message);
+        }
+
+        return new CountExperiment(experiment.Name, steps, NotRun: null);
+    }
+
+    /// <summary>Stores what is there already: only that it is written counts.</summary>
+    private static ShadowCounts StoreToDirectory(IShadowSide side, int count)
+        => side.StoreEntries(ShadowLayout.Directory, 1, ShadowLayout.LeafTables | ShadowLayout.PlainEntry, count, 0);
+
+    private sealed record Step(string Name, Func<IShadowSide, ShadowCounts> Do);
+
+    private sealed record Experiment(string Name, ShadowMapping Mapping, IReadOnlyList<Step> Steps);
+}
