@@ -30,6 +30,16 @@ internal static class ShadowExperiments
             new("store to the 512 entries of a leaf table", side => side.StoreEntries(
                 ShadowLayout.LeafTables, 0, ShadowLayout.Data | ShadowLayout.PlainEntry, 512, 8)),
             new("write all, with no INVLPG", side => side.Touch(store: true)),
+            new("INVLPG of one page, then write all", side =>
+            {
+                side.InvalidatePage(8);
+                return side.Touch(store: true);
+            }),
+            new("a load of CR3, then write all", side =>
+            {
+                side.ReloadRoot();
+                return side.Touch(store: true);
+            }),
         ]),
         new("4 KiB pages, A and D set", new ShadowMapping(Accessed | Dirty),
         [
@@ -53,6 +63,8 @@ internal static class ShadowExperiments
                 side.ReloadRoot();
                 return side.Touch(store: true);
             }),
+            new("store to the leaf entry again", side => side.StoreEntries(
+                ShadowLayout.LeafTables, 0, ShadowLayout.Data | ShadowLayout.PlainEntry, 1, 8)),
         ]),
         new("2 MiB pages on 4 KiB of the host", new ShadowMapping(Accessed | Dirty, LargePages: true),
         [
