@@ -156,7 +156,11 @@ public sealed class Mmu<TSource>
                 break;
         }
 
-        _source.Invalidate(in invalidation, invalidation.Scope == InvalidationScope.Address ? _contexts.TableNumberOf(key) : 0);
+        if (_source.Invalidate(in invalidation, invalidation.Scope == InvalidationScope.Address ? _contexts.TableNumberOf(key) : 0))
+        {
+            _contexts.ForgetAll();
+        }
+
         RefreshContext();
     }
 

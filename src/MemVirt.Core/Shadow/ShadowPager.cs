@@ -85,18 +85,17 @@ public sealed class ShadowPager
     /// </summary>
     public bool LoadRoot(ulong guestRoot)
     {
-        if (!_roots.Load(guestRoot))
-        {
-            _tables.Synchronise(guestRoot);
-        }
-
-        bool flush = _tables.MakeRoom(keep: -1);
+        bool flush = !_roots.Load(guestRoot) && _tables.Synchronise(guestRoot);
+        flush |= _tables.MakeRoom(keep: -1);
         ObtainRoot(ref flush);
         return flush;
     }
 
-    /// <summary>The guest flushes its TLB: every leaf table is put in sync again.</summary>
-    public void Synchronise() => _tables.Synchronise(guestRoot: null);
+    /// <summary>
+    /// The guest flushes its TLB: every leaf table is put in sync again. Returns whether the guest's TLBs must be flushed beyond what the
+    /// guest asked for: a mapping of a table lost its write right.
+    /// </summary>
+    public bool Synchronise() => _tables.Synchronise(guestRoot: null);
 
     /// <summary>The guest executes INVLPG: the entries of the address are put in sync again, their tables stay out of sync.</summary>
     public void SynchroniseAddress(ulong address) => _tables.SynchroniseAddress(address);

@@ -232,11 +232,12 @@ internal sealed class ShadowTables
     }
 
     /// <summary>
-    /// Puts the leaf tables of a root, or all, in sync again: their shadows follow the guest's entries. A table that the guest
-    /// may still write unseen goes on being out of sync.
+    /// Puts the leaf tables of a root, or all, in sync again: their shadows follow the guest's entries, and they are write-protected
+    /// again. Returns whether a mapping of a table lost its write right, so that the guest's TLBs must be flushed.
     /// </summary>
-    internal void Synchronise(ulong? guestRoot)
+    internal bool Synchronise(ulong? guestRoot)
     {
+        bool flush = false;
         for (int i = _outOfSync.Count - 1; i >= 0; i--)
         {
             int index = _outOfSync[i];
@@ -250,13 +251,13 @@ internal sealed class ShadowTables
                 SynchroniseEntry(index, slot * 8);
             }
 
-            if (!_guest.TryResolve(_pages[index].Role.GuestAddress, out ulong hpa) || !Leaves.MapsWritable(hpa))
-            {
-                _pages[index].OutOfSync = false;
-                _outOfSync[i] = _outOfSync[^1];
-                _outOfSync.RemoveAt(_outOfSync.Count - 1);
-            }
+            flush |= _guest.TryResolve(_pages[index].Role.GuestAddress, out ulong hpa) && Leaves.WithholdWrite(hpa);
+            _pages[index].OutOfSync = false;
+            _outOfSync[i] = _outOfSync[^1];
+            _outOfSync.RemoveAt(_outOfSync.Count - 1);
         }
+
+        return flush;
     }
 
     /// <summary>Puts the entries of an address in sync again; their tables stay out of sync.</summary>
@@ -302,7 +303,10 @@ internal sealed class ShadowTables
         Zap(index);
     }
 
-    /// <summary>Makes a present entry of a leaf table's shadow what the guest's is now; empty where that maps nothing in use.</summary>
+    /// <summary>
+    /// Gives a present entry of a leaf table's shadow the rights of the guest's now; empties it where that maps nothing in use, or
+    /// another page, which the next fault fills in as KVM does.
+    /// </summary>
     private void SynchroniseEntry(int index, ulong entryOffset)
     {
         ulong entryAddress = _pages[index].Table + entryOffset;
@@ -317,7 +321,8 @@ internal sealed class ShadowTables
         ulong gpa = TableGeometry.PageAddress(guestEntry, 0);
         if (X64FourLevel.IsPresent(guestEntry)
             && (guestEntry & X64FourLevel.AccessedBit) != 0
-            && _guest.TryResolve(gpa, out ulong hpa))
+            && _guest.TryResolve(gpa, out ulong hpa)
+            && TableGeometry.PageAddress(shadow, 0) == TableGeometry.PageAddress(hpa, 0))
         {
             SetLeaf(index, entryOffset, gpa, hpa, X64FourLevel.Rights(guestEntry), (guestEntry & X64FourLevel.DirtyBit) != 0);
         }

@@ -20,9 +20,9 @@ public interface ITranslationSource
 
     /// <summary>
     /// Forgets what caches hold. A flush of whole contexts has changed their numbers already; <paramref name="context"/> is the number
-    /// of the context that the invalidation of an address names.
+    /// of the context that the invalidation of an address names. Returns whether everything must be forgotten, beyond what was asked.
     /// </summary>
-    void Invalidate(in TlbInvalidation invalidation, uint context);
+    bool Invalidate(in TlbInvalidation invalidation, uint context);
 
     /// <summary>Forgets every entry of the paging-structure caches: context numbers are started over.</summary>
     void ClearTables();

@@ -88,7 +88,7 @@ public struct PagingSource<TStage, TReader>(TStage stage, TReader reader, GuestR
     public readonly void ClearTables() => caches?.Clear();
 
     /// <inheritdoc/>
-    public void Invalidate(in TlbInvalidation invalidation, uint context)
+    public bool Invalidate(in TlbInvalidation invalidation, uint context)
         => SourceInvalidation.Apply(in invalidation, context, caches, ref _stage);
 
     /// <summary>PAE and 32-bit paging; they use no paging-structure caches, as PDEs alone would be held.</summary>

@@ -58,18 +58,19 @@ public struct ShadowSource<TReader>(ShadowPager pager, TReader reader, PagingStr
     }
 
     /// <inheritdoc/>
-    public void Invalidate(in TlbInvalidation invalidation, uint context)
+    public bool Invalidate(in TlbInvalidation invalidation, uint context)
     {
+        bool flush = false;
         if (invalidation.Scope == InvalidationScope.Address)
         {
             pager.SynchroniseAddress(invalidation.Address.Value);
         }
         else
         {
-            pager.Synchronise();
+            flush = pager.Synchronise();
         }
 
-        _hardware.Invalidate(in invalidation, context);
+        return _hardware.Invalidate(in invalidation, context) || flush;
     }
 
     /// <summary>Lets the pager fill the shadow tables in; false where the fault is not the shadow's, with what it is instead.</summary>

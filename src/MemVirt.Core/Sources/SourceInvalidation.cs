@@ -7,7 +7,7 @@ namespace MemVirt.Core.Sources;
 /// <summary>What an invalidation does to the caches of a source.</summary>
 internal static class SourceInvalidation
 {
-    internal static void Apply<TStage>(in TlbInvalidation invalidation, uint context, PagingStructureCaches? caches, ref TStage stage)
+    internal static bool Apply<TStage>(in TlbInvalidation invalidation, uint context, PagingStructureCaches? caches, ref TStage stage)
         where TStage : struct, ISecondStage
     {
         switch (invalidation.Scope)
@@ -19,5 +19,7 @@ internal static class SourceInvalidation
                 stage.Invalidate();
                 break;
         }
+
+        return false;
     }
 }

@@ -42,6 +42,6 @@ public struct TwoStageSource<TFormat, TStage, TReader>(
     public readonly void ClearTables() => caches?.Clear();
 
     /// <inheritdoc/>
-    public void Invalidate(in TlbInvalidation invalidation, uint context)
+    public bool Invalidate(in TlbInvalidation invalidation, uint context)
         => SourceInvalidation.Apply(in invalidation, context, caches, ref _stage);
 }
