@@ -26,7 +26,7 @@ public sealed class ArchitectureOracleTests(ITestOutputHelper output)
         for (long done = 0; done < Cases;)
         {
             generator.NextTables();
-            bench.Load(generator.Entries, generator.Stage);
+            bench.Load(generator.Entries, generator.Stage, (CacheUse)(done / AccessesPerSet % 3));
             for (int access = 0; access < AccessesPerSet; access++, done++)
             {
                 LiteralInput input = generator.NextAccess();
@@ -35,7 +35,7 @@ public sealed class ArchitectureOracleTests(ITestOutputHelper output)
                 if (bench.Compare(in input, out LiteralOutcome expected) is { } difference)
                 {
                     var found = new ArchitectureCase(input, stage, before);
-                    Assert.Fail($"seed {Seed}, case {done}: {difference}\n{Shrink(found)}");
+                    Assert.Fail($"seed {Seed}, case {done}, {bench.Caches}: {difference}\n{Shrink(found)}");
                 }
 
                 tally.Count(in expected, in input, generator.Stage.Kind);
@@ -80,6 +80,14 @@ public sealed class ArchitectureOracleTests(ITestOutputHelper output)
         => long.TryParse(Environment.GetEnvironmentVariable(name), NumberStyles.None, CultureInfo.InvariantCulture, out long value)
             ? value : otherwise;
 
+    /// <summary>Whether walks of one set of tables share caches; nothing is edited meanwhile, so that they must not show.</summary>
+    private enum CacheUse
+    {
+        None,
+        OfHostAddresses,
+        OfGuestAddresses,
+    }
+
     /// <summary>Both sides over the same memory.</summary>
     private sealed class Bench : IDisposable
     {
@@ -101,8 +109,12 @@ public sealed class ArchitectureOracleTests(ITestOutputHelper output)
 
         public void Dispose() => _engine.Dispose();
 
-        internal void Load(IEnumerable<(ulong Address, ulong Entry)> entries, LiteralStageInput stage)
+        internal CacheUse Caches { get; private set; }
+
+        internal void Load(IEnumerable<(ulong Address, ulong Entry)> entries, LiteralStageInput stage, CacheUse caches = CacheUse.None)
         {
+            Caches = caches;
+            _engine.UseCaches(caches != CacheUse.None, caches == CacheUse.OfGuestAddresses);
             _entries = [.. entries];
             _settings = stage;
             _stage.Set(in stage);

@@ -6,6 +6,7 @@ using MemVirt.Core.Memory;
 using MemVirt.Core.Registers;
 using MemVirt.Core.Sources;
 using MemVirt.Core.Stages;
+using MemVirt.Core.Tlb;
 using MemVirt.Core.Walking;
 using MemVirt.Oracle.Architecture;
 
@@ -16,6 +17,11 @@ internal sealed class EngineUnderTest : IDisposable
 {
     private readonly Dictionary<(bool, int, bool, bool), GuestRules> _guestRules = [];
     private readonly Dictionary<LiteralStageInput, SecondStageRules> _stageRules = [];
+    private readonly PagingStructureCaches[] _guestCaches = [Caches(CachedTable.HostPhysical), Caches(CachedTable.GuestPhysical)];
+    private readonly PagingStructureCaches _stageCaches = Caches(CachedTable.HostPhysical);
+    private readonly NestedTlb _nestedTlb = new(new TagArray(new SetGeometry(32, 4)), PageSize.Size4K);
+    private PagingStructureCaches? _guest;
+    private bool _isCached;
 
     internal EngineUnderTest()
     {
@@ -30,6 +36,16 @@ internal sealed class EngineUnderTest : IDisposable
     internal PageModificationLog Log { get; } = new();
 
     public void Dispose() => Memory.Dispose();
+
+    /// <summary>From now on walks go through empty caches of every kind, or through none.</summary>
+    internal void UseCaches(bool isCached, bool ofGuestAddresses)
+    {
+        _isCached = isCached;
+        _guest = isCached ? _guestCaches[ofGuestAddresses ? 1 : 0] : null;
+        _guest?.Clear();
+        _stageCaches.Clear();
+        _nestedTlb.Clear();
+    }
 
     internal LiteralOutcome Translate(in LiteralInput input, in LiteralStageInput stage)
     {
@@ -52,7 +68,7 @@ internal sealed class EngineUnderTest : IDisposable
     private LiteralOutcome Run<TStage>(TStage stage, GuestRules rules, in LiteralInput input)
         where TStage : struct, ISecondStage
     {
-        var source = new PagingSource<TStage, HostTableReader>(stage, new HostTableReader(Memory), rules)
+        var source = new PagingSource<TStage, HostTableReader>(stage, new HostTableReader(Memory), rules, _guest)
         {
             Cr3 = input.Cr3,
             Pdptes = new PageDirectoryPointers(input.Pdpte0, input.Pdpte1, input.Pdpte2, input.Pdpte3),
@@ -127,7 +143,13 @@ internal sealed class EngineUnderTest : IDisposable
     private NestedStage<TFormat, HostTableReader> Nested<TFormat>(in LiteralStageInput stage)
         where TFormat : struct, IPageTableFormat
         => new(
-            new HostTableReader(Memory), stage.Root, context: 1, rules: StageRulesOf(in stage), log: stage is { PmlOn: true, Kind: LiteralStage.Ept } ? Log : null);
+            new HostTableReader(Memory), stage.Root, context: 1, _isCached ? _nestedTlb : null, _isCached ? _stageCaches : null,
+            StageRulesOf(in stage), stage is { PmlOn: true, Kind: LiteralStage.Ept } ? Log : null);
+
+    private static PagingStructureCaches Caches(CachedTable holds)
+        => new(holds, Small(), Small(), Small(), Small());
+
+    private static TagArray Small() => new(new SetGeometry(8, 2));
 
     private GuestRules GuestRulesOf(in LiteralInput input)
     {
