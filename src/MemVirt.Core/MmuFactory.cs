@@ -1,5 +1,6 @@
 using MemVirt.Core.Formats;
 using MemVirt.Core.Memory;
+using MemVirt.Core.Registers;
 using MemVirt.Core.Shadow;
 using MemVirt.Core.Sources;
 using MemVirt.Core.Stages;
@@ -8,9 +9,10 @@ using MemVirt.Core.Walking;
 namespace MemVirt.Core;
 
 /// <summary>
-/// The supported combinations, so that callers need not spell the generics:
-/// native (<see cref="Native"/>), Intel EPT (<see cref="Ept"/>), AMD NPT (<see cref="Npt"/>), shadow paging (<see cref="Shadow"/>).
-/// Four-level guest tables in each.
+/// The supported combinations, so that callers need not spell the generics. Of four-level guest tables with a fixed root:
+/// native (<see cref="Native"/>), Intel EPT (<see cref="Ept"/>), AMD NPT (<see cref="Npt"/>), shadow paging (<see cref="Shadow"/>). Of
+/// processors whose registers choose the paging mode: <see cref="NativeProcessor"/>, <see cref="EptProcessor"/>,
+/// <see cref="NptProcessor"/>.
 /// </summary>
 public static class MmuFactory
 {
@@ -37,6 +39,45 @@ public static class MmuFactory
     /// <summary>A guest under shadow paging; the pager has loaded the guest's root.</summary>
     public static Mmu<ShadowSource<HostTableReader>> Shadow(SparseMemory memory, ShadowPager pager, PagingStructureCaches? caches = null)
         => new(new(pager, new HostTableReader(memory), caches));
+
+    /// <summary>A processor without virtualization.</summary>
+    /// <param name="memory">Host memory, which holds the tables.</param>
+    /// <param name="features">What CPUID says.</param>
+    /// <param name="registers">Registers taken for valid.</param>
+    /// <param name="caches">Paging-structure caches, or null.</param>
+    public static PagingUnit<IdentityStage, HostTableReader> NativeProcessor(
+        SparseMemory memory, ProcessorFeatures features, in PagingRegisters registers, PagingStructureCaches? caches = null)
+        => new(features, default, new HostTableReader(memory), in registers, caches);
+
+    /// <summary>A virtual processor under four-level EPT.</summary>
+    /// <param name="memory">Host memory, which holds the EPT tables and the guest's pages.</param>
+    /// <param name="eptRoot">The host-physical address of the EPT root table.</param>
+    /// <param name="settings">The controls of EPT.</param>
+    /// <param name="features">What the guest's CPUID says.</param>
+    /// <param name="registers">The guest's registers, taken for valid.</param>
+    /// <param name="caches">Paging-structure caches, or null.</param>
+    /// <param name="nestedTlb">A nested TLB, or null.</param>
+    /// <param name="log">A page-modification log, or null.</param>
+    public static PagingUnit<NestedStage<EptFormat, HostTableReader>, HostTableReader> EptProcessor(
+        SparseMemory memory, ulong eptRoot, EptSettings settings, ProcessorFeatures features, in PagingRegisters registers,
+        PagingStructureCaches? caches = null, NestedTlb? nestedTlb = null, PageModificationLog? log = null)
+    {
+        var reader = new HostTableReader(memory);
+        var stage = new NestedStage<EptFormat, HostTableReader>(
+            reader, eptRoot, context: 1, nestedTlb, rules: SecondStageRules.Ept(settings), log: log);
+        return new(features, stage, reader, in registers, caches);
+    }
+
+    /// <summary>A virtual processor under four-level nested paging; the parameters are those of <see cref="EptProcessor"/>.</summary>
+    public static PagingUnit<NestedStage<NptFormat, HostTableReader>, HostTableReader> NptProcessor(
+        SparseMemory memory, ulong nestedCr3, NptSettings settings, ProcessorFeatures features, in PagingRegisters registers,
+        PagingStructureCaches? caches = null, NestedTlb? nestedTlb = null)
+    {
+        var reader = new HostTableReader(memory);
+        var stage = new NestedStage<NptFormat, HostTableReader>(
+            reader, nestedCr3, context: 1, nestedTlb, rules: SecondStageRules.Npt(settings));
+        return new(features, stage, reader, in registers, caches);
+    }
 
     private static Mmu<TwoStageSource<X64FourLevel, NestedStage<TFormat, HostTableReader>, HostTableReader>> Nested<TFormat>(
         SparseMemory memory, ulong secondStageRoot, ulong cr3, PagingStructureCaches? caches, NestedTlb? nestedTlb)

@@ -174,7 +174,7 @@ public sealed class PagingUnit<TStage, TReader>
 
     /// <summary>
     /// VM entry, VM exit or a switch of virtual processors: other registers under another tag. Nothing is forgotten; without VPID the
-    /// caller then applies <see cref="TlbInvalidation.InvvpidContext"/> of VPID 0 (Intel SDM Vol. 3C §28.4.3.1).
+    /// caller then applies <see cref="TlbInvalidation.VmTransitionWithoutVpid"/> (Intel SDM Vol. 3C §28.4.3.1).
     /// </summary>
     public void Load(in PagingRegisters registers, ushort virtualProcessor, ushort secondStage = 0)
     {

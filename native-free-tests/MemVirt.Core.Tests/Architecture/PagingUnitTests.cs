@@ -103,6 +103,52 @@ public sealed class PagingUnitTests : IDisposable
         Assert.Equal(0x60_0123UL, Hpa(unit, 0x123, MemoryAccess.Read));
     }
 
+    /// <summary>§4.5: with CR4.LA57 bits 56:48 of the address select an entry of a fifth level; without it they must repeat bit 47.</summary>
+    [Fact]
+    public void Five_level_paging_translates_57_bits()
+    {
+        var tables = new TableBuilder<FiveLevels<X64FourLevel>>(_memory, new FrameAllocator(0x100_0000, 0x200_0000));
+        const ulong far = 0xFF12_3456_7890_1000;
+        tables.Map(far & 0x01FF_FFFF_FFFF_FFFF, Page + 0x5000);
+        tables.Map(User, Page + 0x6000);
+        var registers = new PagingRegisters
+        {
+            Cr0 = Cr0.Paging | Cr0.ProtectionEnable,
+            Cr3 = tables.Root,
+            Cr4 = Cr4.PhysicalAddressExtension | Cr4.LinearAddress57,
+            Efer = Efer.LongModeEnable | Efer.LongModeActive,
+        };
+        PagingUnit<IdentityStage, HostTableReader> unit = Unit(registers);
+        Assert.Equal(PagingMode.FiveLevel, unit.Registers.Mode);
+        Assert.Equal(Page + 0x5123, Hpa(unit, far + 0x123, MemoryAccess.Write));
+        Assert.Equal(Page + 0x5123, Hpa(unit, far + 0x123, MemoryAccess.Write));
+        Assert.Equal(Page + 0x6000, Hpa(unit, User, MemoryAccess.Read));
+        Assert.Equal(TranslationStatus.NotCanonical, unit.Translate(1UL << 56, MemoryAccess.Read, out _));
+        Assert.Equal(TranslationStatus.NotCanonical, Long(0).Translate(far, MemoryAccess.Read, out _));
+    }
+
+    /// <summary>The same processor under EPT and under nested paging: 24 reads, and the same bytes.</summary>
+    [Fact]
+    public void A_virtual_processor_reaches_the_same_page_through_ept_and_npt()
+    {
+        using var ept = new NestedTestbed<EptFormat>();
+        using var npt = new NestedTestbed<NptFormat>();
+        ept.Guest.Map(User, NestedTestbed<EptFormat>.Data);
+        npt.Guest.Map(User, NestedTestbed<NptFormat>.Data);
+        PagingRegisters registers = Long(0).Registers;
+        registers.Cr3 = ept.Guest.Root;
+        var underEpt = MmuFactory.EptProcessor(ept.Memory, ept.Host.Root, EptSettings.Default, ProcessorFeatures.Everything, registers);
+        registers.Cr3 = npt.Guest.Root;
+        var underNpt = MmuFactory.NptProcessor(npt.Memory, npt.Host.Root, NptSettings.Default, ProcessorFeatures.Everything, registers);
+        const ulong expected = NestedTestbed<EptFormat>.Data + NestedTestbed<EptFormat>.Offset + 0x42;
+        Assert.Equal(TranslationStatus.Ok, underEpt.Translate(User + 0x42, MemoryAccess.Write, out Core.Addresses.HostPhysicalAddress hpa));
+        Assert.Equal(expected, hpa.Value);
+        Assert.Equal(TranslationStatus.Ok, underNpt.Translate(User + 0x42, MemoryAccess.Write, out hpa));
+        Assert.Equal(expected, hpa.Value);
+        Translation fault = underNpt.Explain(0x7000, MemoryAccess.Read, out ulong linear);
+        Assert.Equal((TranslationStatus.GuestNotPresent, 0x7000UL), (fault.Status, linear));
+    }
+
     /// <summary>§4.6: SMAP with EFLAGS.AC, SMEP, and back, while the pages stay in the TLB.</summary>
     [Fact]
     public void Smap_and_smep_bind_supervisor_mode_at_once()
@@ -280,6 +326,7 @@ public sealed class PagingUnitTests : IDisposable
         unit.Invlpg(User);
         unit.ChangePrivilege(0, alignmentCheck: true);
         unit.Explain(0x123, MemoryAccess.Read, out _);
+        unit.TranslateAs(Supervisor, AccessRights.Read, out _);
     }
 
     private static ulong Hpa(PagingUnit<IdentityStage, HostTableReader> unit, ulong pointer, MemoryAccess access)
@@ -289,7 +336,7 @@ public sealed class PagingUnitTests : IDisposable
     }
 
     private PagingUnit<IdentityStage, HostTableReader> Unit(PagingRegisters registers)
-        => new(ProcessorFeatures.Everything, default, new HostTableReader(_memory), registers);
+        => MmuFactory.NativeProcessor(_memory, ProcessorFeatures.Everything, registers);
 
     private PagingUnit<IdentityStage, HostTableReader> Long(ulong cr4)
         => Unit(new PagingRegisters

@@ -103,8 +103,11 @@ public readonly record struct TlbInvalidation
     public static TlbInvalidation InvvpidAddress(ushort virtualProcessor, GuestVirtualAddress address)
         => OfVirtualProcessor(virtualProcessor) with { Address = address };
 
-    /// <summary>INVVPID type 1, TLB_CONTROL 3, and VM entry and exit without VPID (of VPID 0): all of a VPID or ASID.</summary>
+    /// <summary>INVVPID type 1, TLB_CONTROL 3: all of a VPID or ASID.</summary>
     public static TlbInvalidation InvvpidContext(ushort virtualProcessor) => OfVirtualProcessor(virtualProcessor);
+
+    /// <summary>VM entry and VM exit without VPID: all of VPID 0 (Intel SDM Vol. 3C §28.4.3.1).</summary>
+    public static TlbInvalidation VmTransitionWithoutVpid() => OfVirtualProcessor(0);
 
     /// <summary>INVVPID type 2: every VPID but 0, the host's.</summary>
     public static TlbInvalidation InvvpidAll() => new(InvalidationScope.VirtualProcessorsButZero, globals: true);
