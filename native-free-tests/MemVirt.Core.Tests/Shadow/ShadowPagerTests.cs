@@ -2,6 +2,7 @@ using MemVirt.Core.Access;
 using MemVirt.Core.Addresses;
 using MemVirt.Core.Formats;
 using MemVirt.Core.Shadow;
+using MemVirt.Core.Tests.Registers;
 using MemVirt.Core.Tests.Tlb;
 
 namespace MemVirt.Core.Tests.Shadow;
@@ -159,10 +160,7 @@ public sealed class ShadowPagerTests : IDisposable
         }
 
         _bench.Pager.LoadRoot(_bench.Root);
-        Sweep();
-        long before = GC.GetAllocatedBytesForCurrentThread();
-        Sweep();
-        Assert.Equal(0, GC.GetAllocatedBytesForCurrentThread() - before);
+        Assert.Equal(0, Allocations.Of(Sweep));
 
         void Sweep()
         {

@@ -90,14 +90,22 @@ public sealed class LackeyReaderTests
     public void Reading_allocates_nothing_once_it_runs()
     {
         byte[] text = Ascii(Lackey(Program(seed: 4, count: 200_000)));
-        using ITraceReader reader = TraceFile.Open("t", new MemoryStream(text));
         var buffer = new MemoryReference[1024];
-        reader.Read(buffer);
-        long before = GC.GetAllocatedBytesForCurrentThread();
-        while (reader.Read(buffer) > 0)
+
+        // The runtime allocates a little on this thread while it compiles the loop again; a reader that allocates does so each time.
+        long least = long.MaxValue;
+        for (int attempt = 0; attempt < 5; attempt++)
         {
+            using ITraceReader reader = TraceFile.Open("t", new MemoryStream(text));
+            reader.Read(buffer);
+            long before = GC.GetAllocatedBytesForCurrentThread();
+            while (reader.Read(buffer) > 0)
+            {
+            }
+
+            least = Math.Min(least, GC.GetAllocatedBytesForCurrentThread() - before);
         }
 
-        Assert.Equal(0, GC.GetAllocatedBytesForCurrentThread() - before);
+        Assert.Equal(0, least);
     }
 }

