@@ -68,12 +68,17 @@ public sealed class PagingUnit<TStage, TReader>
     /// <summary>Why <see cref="RegisterWriteOutcome.SecondStageFault"/> came about.</summary>
     public SecondStageFault LastStageFault { get; private set; }
 
-    /// <summary>PATs and MTRRs, for translations to bear memory types; null for none.</summary>
+    /// <summary>
+    /// PATs and MTRRs, for translations to bear memory types; null for none. CR0.CD is the registers'; a change of it shows in
+    /// translations that are walked from then on.
+    /// </summary>
     public MemoryTypeRules? MemoryTypes
     {
         get => _rules.MemoryTypes;
-        set => _rules.MemoryTypes = value;
+        set => _rules.MemoryTypes = value is null ? null : value with { CacheDisable = CacheDisable };
     }
+
+    private bool CacheDisable => (_registers.Cr0 & Cr0.CacheDisable) != 0;
 
     /// <summary>
     /// Translates a pointer: linear-address masking, the canonical check, then <see cref="Mmu{TSource}.Translate"/>. Details of a
@@ -235,6 +240,10 @@ public sealed class PagingUnit<TStage, TReader>
         {
             _rules.Update(in registers);
             Mmu.PolicyChanged();
+            if (_rules.MemoryTypes is { } types && types.CacheDisable != CacheDisable)
+            {
+                MemoryTypes = types;
+            }
         }
 
         Mmu.Source.Cr3 = registers.Cr3;

@@ -280,6 +280,9 @@ public sealed class PagingUnitTests : IDisposable
         Assert.Equal(MemoryType.Uncacheable, unit.Explain(User, MemoryAccess.Read, out _).MemoryType);
         Assert.Equal(MemoryType.Uncacheable, unit.Explain(User, MemoryAccess.Read, out _).MemoryType);
         Assert.Equal(MemoryType.WriteBack, unit.Explain(Supervisor, MemoryAccess.Read, out _).MemoryType);
+        Assert.Equal(RegisterWriteOutcome.Done, unit.MoveToCr0(unit.Registers.Cr0 | Cr0.CacheDisable));
+        unit.Mmu.Invalidate(Invalidation.TlbInvalidation.All);
+        Assert.Equal(MemoryType.Uncacheable, unit.Explain(Supervisor, MemoryAccess.Read, out _).MemoryType);
     }
 
     /// <summary>§4.6, shadow stacks: read-only and dirty, writable above; for shadow-stack accesses of the same mode alone.</summary>
