@@ -60,6 +60,23 @@ internal sealed class CaseGenerator(SplitMix random)
         }
     }
 
+    /// <summary>Now and then other values of what decides rights: SMEP, SMAP, PKE, PKS, WP, PKRU, IA32_PKRS. None flushes anything.</summary>
+    internal void MayChangeRights()
+    {
+        if (!random.Chance(30))
+        {
+            return;
+        }
+
+        const ulong Cr4Bits = (1UL << 20) | (1UL << 21) | (1UL << 22) | (1UL << 24);
+        LiteralInput registers = Registers;
+        registers.Cr4 ^= random.Next() & Cr4Bits;
+        registers.Cr0 ^= (registers.Cr4 & (1 << 23)) == 0 ? Bit(16, 50) : 0;
+        registers.Pkru = (uint)(random.Next() & random.Next());
+        registers.Pkrs = (uint)(random.Next() & random.Next());
+        Registers = registers;
+    }
+
     /// <summary>An access near the page that the tables map.</summary>
     internal LiteralInput NextAccess()
     {

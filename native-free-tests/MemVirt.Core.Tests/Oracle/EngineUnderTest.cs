@@ -2,6 +2,7 @@ using MemVirt.Core.Access;
 using MemVirt.Core.Addresses;
 using MemVirt.Core.Faults;
 using MemVirt.Core.Formats;
+using MemVirt.Core.Invalidation;
 using MemVirt.Core.Memory;
 using MemVirt.Core.Registers;
 using MemVirt.Core.Sources;
@@ -21,7 +22,10 @@ internal sealed class EngineUnderTest : IDisposable
     private readonly PagingStructureCaches _stageCaches = Caches(CachedTable.HostPhysical);
     private readonly NestedTlb _nestedTlb = new(new TagArray(new SetGeometry(32, 4)), PageSize.Size4K);
     private PagingStructureCaches? _guest;
+    private readonly Dictionary<Type, object> _mmus = [];
     private bool _isCached;
+    private bool _hasTlb;
+    private bool _isNewSet;
 
     internal EngineUnderTest()
     {
@@ -37,10 +41,10 @@ internal sealed class EngineUnderTest : IDisposable
 
     public void Dispose() => Memory.Dispose();
 
-    /// <summary>From now on walks go through empty caches of every kind, or through none.</summary>
-    internal void UseCaches(bool isCached, bool ofGuestAddresses)
+    /// <summary>From now on walks go through empty caches of every kind, or through none; with a TLB, accesses go through an MMU.</summary>
+    internal void UseCaches(bool isCached, bool ofGuestAddresses, bool hasTlb)
     {
-        _isCached = isCached;
+        (_isCached, _hasTlb, _isNewSet) = (isCached, hasTlb, true);
         _guest = isCached ? _guestCaches[ofGuestAddresses ? 1 : 0] : null;
         _guest?.Clear();
         _stageCaches.Clear();
@@ -80,7 +84,49 @@ internal sealed class EngineUnderTest : IDisposable
         }
 
         ulong address = isLong ? input.Linear & ((1UL << 57) - 1) : input.Linear & uint.MaxValue;
-        return Tell(source.Translate(address, Needed(in input)), input.Linear);
+        return _hasTlb
+            ? TranslateByMmu(source, address, isLong ? input.Linear : address, in input)
+            : Tell(source.Translate(address, Needed(in input)), input.Linear);
+    }
+
+    /// <summary>
+    /// The front and the TLB first, as an emulator's access would; then what there is to say of it. What the TLB holds is judged by the
+    /// registers of each access.
+    /// </summary>
+    private LiteralOutcome TranslateByMmu<TStage>(
+        PagingSource<TStage, HostTableReader> source, ulong address, ulong linear, in LiteralInput input)
+        where TStage : struct, ISecondStage
+    {
+        if (!_mmus.TryGetValue(typeof(TStage), out object? known))
+        {
+            known = new Mmu<PagingSource<TStage, HostTableReader>>(source, 16, 4);
+            _mmus.Add(typeof(TStage), known);
+        }
+
+        var mmu = (Mmu<PagingSource<TStage, HostTableReader>>)known;
+        if (_isNewSet)
+        {
+            mmu.Source = source;
+            mmu.Invalidate(TlbInvalidation.All);
+            _isNewSet = false;
+        }
+
+        mmu.PolicyChanged();
+        mmu.SwitchPrivilege(input.Cpl == 3, input.Ac);
+        GuestVirtualAddress gva = GuestVirtualAddress.FromValid(linear);
+        if (input.ShadowStack || input.ImplicitSupervisor)
+        {
+            return Tell(mmu.TranslateAs(gva, Needed(in input)), linear);
+        }
+
+        var access = (MemoryAccess)(Needed(in input) & (AccessRights.Read | AccessRights.Write | AccessRights.Execute));
+        TranslationStatus first = mmu.Translate(gva, access, out HostPhysicalAddress hpa);
+        TranslationStatus second = mmu.Translate(gva, access, out HostPhysicalAddress again);
+        LiteralOutcome outcome = Tell(mmu.TranslateBeyondFront(gva, access), linear);
+        bool isSame = first == second && (first != TranslationStatus.Ok || hpa == again);
+        return isSame && (first == TranslationStatus.Ok) == (outcome.Kind == LiteralKind.Ok) && (first != TranslationStatus.Ok || hpa.Value == outcome.HostPhysical)
+            ? outcome
+            : throw new InvalidOperationException($"{first} {hpa}, then {second} {again}, then {outcome}");
     }
 
     private static AccessRights Needed(in LiteralInput input)
@@ -102,6 +148,7 @@ internal sealed class EngineUnderTest : IDisposable
     {
         if (translation.Status == TranslationStatus.Ok)
         {
+            // A TLB's answer is the 4 KiB piece, which has some of these bits already; a source's is the page.
             ulong offset = linear & (translation.Size.SizeBytes() - 1);
             return new LiteralOutcome
             {
