@@ -26,6 +26,7 @@ internal sealed class EngineUnderTest : IDisposable
     private bool _isCached;
     private bool _hasTlb;
     private bool _isNewSet;
+    private (ulong Cr0, ulong Cr4, uint Pkru, uint Pkrs) _judges;
 
     internal EngineUnderTest()
     {
@@ -111,7 +112,13 @@ internal sealed class EngineUnderTest : IDisposable
             _isNewSet = false;
         }
 
-        mmu.PolicyChanged();
+        (ulong, ulong, uint, uint) judges = (input.Cr0, input.Cr4, input.Pkru, input.Pkrs);
+        if (judges != _judges)
+        {
+            _judges = judges;
+            mmu.PolicyChanged();
+        }
+
         mmu.SwitchPrivilege(input.Cpl == 3, input.Ac);
         GuestVirtualAddress gva = GuestVirtualAddress.FromValid(linear);
         if (input.ShadowStack || input.ImplicitSupervisor)
