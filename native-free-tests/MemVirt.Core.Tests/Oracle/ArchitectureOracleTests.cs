@@ -161,6 +161,11 @@ public sealed class ArchitectureOracleTests(ITestOutputHelper output)
                 expected.GuestPhysical = actual.GuestPhysical;
             }
 
+            if (_engine.Complaint is { } complaint)
+            {
+                return complaint;
+            }
+
             if (expected != actual)
             {
                 return $"expected {expected}\nfound    {actual}";
