@@ -23,6 +23,12 @@ internal interface IStaleBed : IDisposable
 
     ulong Read(ulong gpa);
 
+    /// <summary>
+    /// Maps the 4 KiB guest page at an address to one of two host pages in the second stage, and forgets nothing; false where the bed has no
+    /// second stage of 4 KiB pages.
+    /// </summary>
+    bool TryMove(ulong gpa, bool isAway);
+
     void SwitchTo(PagingContext context, ulong root);
 
     void Invalidate(in TlbInvalidation invalidation);
@@ -32,11 +38,14 @@ internal interface IStaleBed : IDisposable
 
 internal static class StaleBeds
 {
+    /// <summary>How far the second host page of a guest page lies from the first.</summary>
+    internal const ulong Away = 3UL << 30;
+
     private const ulong MemoryBytes = 8UL << 20;
     private const ulong HostOffset = 1UL << 30;
     private const ulong StageTables = 2UL << 30;
 
-    internal static IStaleBed Native() => new Bed<IdentityStage>(new SparseMemory(), 0, _ => default, CachedTable.HostPhysical);
+    internal static IStaleBed Native() => new Bed<IdentityStage>(new SparseMemory(), 0, _ => (default, null), CachedTable.HostPhysical);
 
     internal static IStaleBed Ept(PageSize pages)
         => Nested<EptFormat>(pages, CachedTable.HostPhysical, new NestedTlb(new TagArray(new SetGeometry(16, 4)), pages));
@@ -52,9 +61,23 @@ internal static class StaleBeds
             {
                 ulong root = BuildStage<TFormat>(memory, pages);
                 var caches = new PagingStructureCaches(CachedTable.HostPhysical, null, null, new TagArray(new SetGeometry(8, 2)));
-                return new NestedStage<TFormat, HostTableReader>(new HostTableReader(memory), root, 1, nestedTlb, caches);
+                var stage = new NestedStage<TFormat, HostTableReader>(new HostTableReader(memory), root, 1, nestedTlb, caches);
+                return (stage, pages == PageSize.Size4K ? (gpa, isAway) => Move<TFormat>(memory, gpa, isAway) : null);
             },
             holds);
+
+    private static void Move<TFormat>(SparseMemory memory, ulong gpa, bool isAway)
+        where TFormat : struct, IPageTableFormat
+    {
+        ulong table = StageTables;
+        for (int level = TFormat.Levels - 1; level > 0; level--)
+        {
+            table = TFormat.TableAddress(memory.Read(table + TFormat.EntryOffset(gpa, level)));
+        }
+
+        ulong page = gpa + HostOffset + (isAway ? Away : 0);
+        memory.Write(table + TFormat.EntryOffset(gpa, 0), TFormat.LeafEntry(page, 0, AccessRights.All, dirty: false));
+    }
 
     private static ulong BuildStage<TFormat>(SparseMemory memory, PageSize pages)
         where TFormat : struct, IPageTableFormat
@@ -88,12 +111,14 @@ internal static class StaleBeds
         where TStage : struct, ISecondStage
     {
         private readonly SparseMemory _memory;
+        private readonly Action<ulong, bool>? _move;
         private readonly Mmu<PagingSource<TStage, HostTableReader>> _mmu;
 
-        internal Bed(SparseMemory memory, ulong offset, Func<SparseMemory, TStage> stage, CachedTable holds)
+        internal Bed(SparseMemory memory, ulong offset, Func<SparseMemory, (TStage Stage, Action<ulong, bool>? Move)> make, CachedTable holds)
         {
             _memory = memory;
             Offset = offset;
+            (TStage stage, _move) = make(memory);
             var registers = new PagingRegisters
             {
                 Cr0 = Cr0.Paging | Cr0.ProtectionEnable | Cr0.WriteProtect,
@@ -103,7 +128,7 @@ internal static class StaleBeds
             var caches = new PagingStructureCaches(
                 holds, new TagArray(new SetGeometry(4, 4)), new TagArray(new SetGeometry(4, 4)), new TagArray(new SetGeometry(16, 4)));
             var source = new PagingSource<TStage, HostTableReader>(
-                stage(memory), new HostTableReader(memory), new GuestRules(ProcessorFeatures.Everything, registers), caches);
+                stage, new HostTableReader(memory), new GuestRules(ProcessorFeatures.Everything, registers), caches);
             _mmu = new Mmu<PagingSource<TStage, HostTableReader>>(source, 64, 4);
         }
 
@@ -116,6 +141,12 @@ internal static class StaleBeds
         }
 
         public ulong Read(ulong gpa) => _memory.Read(gpa + Offset);
+
+        public bool TryMove(ulong gpa, bool isAway)
+        {
+            _move?.Invoke(gpa, isAway);
+            return _move is not null;
+        }
 
         public void SwitchTo(PagingContext context, ulong root)
         {

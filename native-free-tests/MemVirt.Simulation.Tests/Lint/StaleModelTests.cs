@@ -32,6 +32,9 @@ public sealed class StaleModelTests(ITestOutputHelper output)
         Switch,
         ChangeRoot,
         Invalidate,
+
+        /// <summary>The second stage maps a page elsewhere; only INVEPT makes processors forget where it was.</summary>
+        Move,
     }
 
     public static TheoryData<string> Beds => ["native", "ept 4k", "ept 2m", "npt 4k", "npt 2m"];
@@ -93,7 +96,7 @@ public sealed class StaleModelTests(ITestOutputHelper output)
         {
             int dice = random.Next(100);
             EventKind kind = dice < 62 ? EventKind.Access : dice < 78 ? EventKind.Write : dice < 88 ? EventKind.Switch
-                : dice < 89 ? EventKind.ChangeRoot : EventKind.Invalidate;
+                : dice < 89 ? EventKind.ChangeRoot : dice < 92 ? EventKind.Move : EventKind.Invalidate;
             events.Add(new Event(kind, random.Next(), random.Next(), random.Next()));
         }
 
@@ -169,6 +172,10 @@ public sealed class StaleModelTests(ITestOutputHelper output)
         private readonly Tally _tally;
         private readonly TranslationHistory _history = new();
         private readonly int[] _rootOf = new int[6];
+        private readonly bool[] _isAway = new bool[16];
+
+        /// <summary>Pages that the second stage has moved since the last INVEPT: a processor may still reach either place.</summary>
+        private readonly bool[] _mayBeEither = new bool[16];
         private PagingContext _context = new(0, 0, User: true);
 
         /// <summary>
@@ -211,6 +218,14 @@ public sealed class StaleModelTests(ITestOutputHelper output)
                 case EventKind.ChangeRoot:
                     _rootOf[Place] ^= 1;
                     Switch();
+                    break;
+                case EventKind.Move:
+                    int page = each.A % 16;
+                    if (_bed.TryMove(Pages + ((ulong)page << 12), !_isAway[page]))
+                    {
+                        (_isAway[page], _mayBeEither[page], _mayHoldDirty) = (!_isAway[page], true, true);
+                    }
+
                     break;
                 default:
                     Invalidate(each.A % 11, AddressOf(each.B % 16) + ((ulong)each.C & 0xFFF));
@@ -272,10 +287,15 @@ public sealed class StaleModelTests(ITestOutputHelper output)
                 6 => TlbInvalidation.InvpcidAll(processor),
                 7 => TlbInvalidation.InvpcidAllButGlobals(processor),
                 8 => TlbInvalidation.InvvpidAll(),
-                9 => TlbInvalidation.InveptAll(),
+                9 => (address & 1) == 0 ? TlbInvalidation.InveptAll() : TlbInvalidation.InveptContext(0),
                 _ => TlbInvalidation.InvpcidContext(processor, (ushort)(address % 3)),
             };
-            _mayHoldDirty &= invalidation.Scope != InvalidationScope.All;
+            if (invalidation.Scope is InvalidationScope.All or InvalidationScope.SecondStage)
+            {
+                _mayHoldDirty = false;
+                Array.Clear(_mayBeEither);
+            }
+
             _history.Invalidate(in invalidation);
             if (_forgets)
             {
@@ -320,12 +340,22 @@ public sealed class StaleModelTests(ITestOutputHelper output)
             bool isAllowed = ((AccessRights)access & ~answer.Rights) == 0 && (answer.Rights & AccessRights.User) != 0;
             return status switch
             {
-                TranslationStatus.Ok => answer.IsPresent && isAllowed && (hpa & ~0xFFFUL) == answer.Page + _bed.Offset,
+                TranslationStatus.Ok => answer.IsPresent && isAllowed && Backs(hpa & ~0xFFFUL, answer.Page),
                 TranslationStatus.GuestNotPresent => !answer.IsPresent && !answer.IsReserved,
                 TranslationStatus.GuestReservedBit => !answer.IsPresent && answer.IsReserved,
                 TranslationStatus.GuestProtection => answer.IsPresent && !isAllowed,
                 _ => false,
             };
+        }
+
+        private bool Backs(ulong hostPage, ulong guestPage)
+        {
+            ulong number = (guestPage - Pages) >> 12;
+            bool isMovable = guestPage >= Pages && number < 16;
+            bool isAway = isMovable && _isAway[number];
+            ulong here = guestPage + _bed.Offset + (isAway ? StaleBeds.Away : 0);
+            ulong there = guestPage + _bed.Offset + (isAway ? 0 : StaleBeds.Away);
+            return hostPage == here || (isMovable && _mayBeEither[number] && hostPage == there);
         }
 
         private bool IsDirty(ulong address)
