@@ -171,9 +171,11 @@ public sealed class Mmu<TSource>
         {
             // The address's page may stand in pieces that only a pass over the TLB would find: forget the context.
             _contexts.Forget(key);
-            if (invalidation.IncludesGlobals)
+            if (invalidation.IncludesGlobals && _holdsGlobals)
             {
+                // Of a global page, pieces may stand in the front under the numbers of other PCIDs too.
                 _contexts.Forget(globalKey);
+                _front.Clear();
             }
 
             return;

@@ -150,6 +150,28 @@ public sealed class PagingUnitTests : IDisposable
         Assert.Equal((TranslationStatus.GuestNotPresent, 0x7000UL), (fault.Status, linear));
     }
 
+    /// <summary>
+    /// §4.10.4.1: INVLPG drops a global page in every PCID, and a large one as a whole, though EPT's smaller pages let it be held in pieces:
+    /// the piece that another PCID used last stands in the front.
+    /// </summary>
+    [Fact]
+    public void A_global_page_held_in_pieces_is_dropped_for_other_processes_too()
+    {
+        using var bed = new NestedTestbed<EptFormat>();
+        ulong entry = bed.Guest.Map(0x40_0000, NestedTestbed<EptFormat>.Data, Core.Addresses.PageSize.Size2M);
+        ulong global = bed.Guest.Read(entry) | (1 << 8);
+        bed.Guest.Write(entry, global);
+        PagingRegisters registers = Long(Cr4.ProcessContextEnable | Cr4.PageGlobalEnable).Registers;
+        registers.Cr3 = bed.Guest.Root | 1;
+        var unit = MmuFactory.EptProcessor(bed.Memory, bed.Host.Root, EptSettings.Default, ProcessorFeatures.Everything, registers);
+        Assert.Equal(TranslationStatus.Ok, unit.Translate(0x40_3000, MemoryAccess.Read, out _));
+        Assert.Equal(RegisterWriteOutcome.Done, unit.MoveToCr3(bed.Guest.Root | 2 | Cr3.NoInvalidation));
+        bed.Guest.Write(entry, 0);
+        unit.Invlpg(0x40_0000);
+        Assert.Equal(RegisterWriteOutcome.Done, unit.MoveToCr3(bed.Guest.Root | 1 | Cr3.NoInvalidation));
+        Assert.Equal(TranslationStatus.GuestNotPresent, unit.Translate(0x40_3000, MemoryAccess.Read, out _));
+    }
+
     /// <summary>§4.6: SMAP with EFLAGS.AC, SMEP, and back, while the pages stay in the TLB.</summary>
     [Fact]
     public void Smap_and_smep_bind_supervisor_mode_at_once()

@@ -268,7 +268,7 @@ public sealed class StaleModelTests(ITestOutputHelper output)
             int slot = (where / 1000) % _slotsOfLevel[level];
             ulong rights = 1UL | ((bits & 7) != 0 ? 2UL : 0) | ((bits & 0x38) != 0 ? 4UL : 0) | ((bits & 0x1C0) == 0 ? 1UL << 63 : 0);
             ulong target = level == 0 ? (Pages + ((ulong)(what % 16) << 12)) | ((what & 0x30) == 0 ? 0x100UL : 0)
-                : level == 1 && (what & 0x700) == 0 ? (LargePages + ((ulong)((what >> 12) & 1) << 21)) | 0x80 | ((what & 0x30) == 0 ? 0x100UL : 0)
+                : level == 1 && (what & 0x300) == 0 ? (LargePages + ((ulong)((what >> 12) & 1) << 21)) | 0x80 | ((what & 0x10) == 0 ? 0x100UL : 0)
                 : TableAt(level - 1, what % _tablesOfLevel[level - 1]);
             bool isAbsent = (bits & 0x7000) == 0;
             bool isReserved = (bits & 0xF8000) == 0 && level == 3;
