@@ -66,7 +66,7 @@ public sealed class ArchitectureOracleTests(ITestOutputHelper output)
             }
         }
 
-        return $"smallest: {last}\n{found}";
+        return last.Length == 0 ? $"it takes the caches that accesses before it filled:\n{found}" : $"smallest: {last}\n{found}";
     }
 
     private static int Size(ArchitectureCase candidate)

@@ -90,7 +90,7 @@ internal sealed class EngineUnderTest : IDisposable
         ulong address = isLong ? input.Linear & ((1UL << 57) - 1) : input.Linear & uint.MaxValue;
         return _hasTlb
             ? TranslateByMmu(source, address, isLong ? input.Linear : address, in input)
-            : Tell(source.Translate(address, Needed(in input)), input.Linear);
+            : Tell(source.Translate(address, Needed(in input)), input.Linear, IsUser(in input));
     }
 
     /// <summary>
@@ -126,13 +126,13 @@ internal sealed class EngineUnderTest : IDisposable
         GuestVirtualAddress gva = GuestVirtualAddress.FromValid(linear);
         if (input.ShadowStack || input.ImplicitSupervisor)
         {
-            return Tell(mmu.TranslateAs(gva, Needed(in input)), linear);
+            return Tell(mmu.TranslateAs(gva, Needed(in input)), linear, IsUser(in input));
         }
 
         var access = (MemoryAccess)(Needed(in input) & (AccessRights.Read | AccessRights.Write | AccessRights.Execute));
         TranslationStatus first = mmu.Translate(gva, access, out HostPhysicalAddress hpa);
         TranslationStatus second = mmu.Translate(gva, access, out HostPhysicalAddress again);
-        LiteralOutcome outcome = Tell(mmu.TranslateBeyondFront(gva, access), linear);
+        LiteralOutcome outcome = Tell(mmu.TranslateBeyondFront(gva, access), linear, IsUser(in input));
         bool isOk = first == TranslationStatus.Ok;
         bool isSame = first == second && isOk == (outcome.Kind == LiteralKind.Ok)
                       && (!isOk || (hpa == again && hpa.Value == outcome.HostPhysical));
@@ -155,7 +155,9 @@ internal sealed class EngineUnderTest : IDisposable
             : needed;
     }
 
-    private static LiteralOutcome Tell(Translation translation, ulong linear)
+    private static bool IsUser(in LiteralInput input) => input.Cpl == 3 && !input.ImplicitSupervisor;
+
+    private static LiteralOutcome Tell(Translation translation, ulong linear, bool user)
     {
         if (translation.Status == TranslationStatus.Ok)
         {
@@ -169,6 +171,7 @@ internal sealed class EngineUnderTest : IDisposable
                 PageShift = (int)translation.Size,
                 Readable = (translation.Rights & AccessRights.Read) != 0,
                 Writable = (translation.Rights & AccessRights.Write) != 0,
+                Executable = (translation.RightsOf(user) & AccessRights.Execute) != 0,
                 User = (translation.Rights & AccessRights.User) != 0,
                 Global = translation.IsGlobal,
                 Key = translation.ProtectionKey,

@@ -206,7 +206,7 @@ public sealed class LiteralGuest(LiteralMemory memory, LiteralSecondStage stage)
         int cpl = input.ImplicitSupervisor ? 0 : input.Cpl;
         if (!stage.Access(
                 gpa, !write && !fetch, write, fetch, table: false, path.U, cpl, ref outcome,
-                out ulong hpa, out int stageShift, out bool readable, out bool writable))
+                out ulong hpa, out int stageShift, out bool readable, out bool writable, out bool executable))
         {
             if (outcome.Kind == LiteralKind.EptViolation)
             {
@@ -231,6 +231,7 @@ public sealed class LiteralGuest(LiteralMemory memory, LiteralSecondStage stage)
             PageShift = Math.Min(path.Shift == 22 ? 21 : path.Shift, stageShift),
             Readable = readable,
             Writable = path.W && writable,
+            Executable = path.X && executable,
             User = path.U,
             Global = path.Global,
             Key = path.Key,
@@ -252,7 +253,7 @@ public sealed class LiteralGuest(LiteralMemory memory, LiteralSecondStage stage)
 
         if (!mayBeWritten)
         {
-            stage.Access(place, false, true, false, table: true, true, 3, ref outcome, out _, out _, out _, out _);
+            stage.Access(place, false, true, false, table: true, true, 3, ref outcome, out _, out _, out _, out _, out _);
             return false;
         }
 

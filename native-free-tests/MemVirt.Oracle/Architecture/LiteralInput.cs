@@ -88,6 +88,9 @@ public record struct LiteralOutcome
     public int PageShift { get; set; }
     public bool Readable { get; set; }
     public bool Writable { get; set; }
+
+    /// <summary>Whether the mode of the access may fetch from the page, SMEP aside.</summary>
+    public bool Executable { get; set; }
     public bool User { get; set; }
     public bool Global { get; set; }
     public int Key { get; set; }

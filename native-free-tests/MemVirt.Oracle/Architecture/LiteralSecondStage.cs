@@ -19,17 +19,17 @@ public sealed class LiteralSecondStage(LiteralMemory memory)
     /// <summary>Translates one guest-physical access; false with the fault in <paramref name="outcome"/>.</summary>
     public bool Access(
         ulong gpa, bool read, bool write, bool fetch, bool table, bool userAddress, int cpl, ref LiteralOutcome outcome,
-        out ulong hpa, out int shift, out bool readable, out bool writable)
+        out ulong hpa, out int shift, out bool readable, out bool writable, out bool executable)
     {
-        (hpa, shift, readable, writable) = (gpa, 30, true, true);
+        (hpa, shift, readable, writable, executable) = (gpa, 30, true, true, true);
         switch (_settings.Kind)
         {
             case LiteralStage.None:
                 return true;
             case LiteralStage.Ept:
-                return Ept(gpa, read, write, fetch, table, userAddress, ref outcome, out hpa, out shift, out readable, out writable);
+                return Ept(gpa, read, write, fetch, table, userAddress, ref outcome, out hpa, out shift, out readable, out writable, out executable);
             default:
-                return Npt(gpa, write, fetch, table, cpl, ref outcome, out hpa, out shift, out readable, out writable);
+                return Npt(gpa, write, fetch, table, cpl, ref outcome, out hpa, out shift, out readable, out writable, out executable);
         }
     }
 
@@ -37,14 +37,14 @@ public sealed class LiteralSecondStage(LiteralMemory memory)
     public bool AccessTable(ulong place, ref LiteralOutcome outcome, out ulong host, out bool flagsMayBeWritten)
     {
         bool write = _settings.Kind == LiteralStage.Npt || (_settings.Kind == LiteralStage.Ept && _settings.EptAccessedDirty);
-        return Access(place, true, write, false, table: true, true, 3, ref outcome, out host, out _, out _, out flagsMayBeWritten);
+        return Access(place, true, write, false, table: true, true, 3, ref outcome, out host, out _, out _, out flagsMayBeWritten, out _);
     }
 
     private bool Ept(
         ulong gpa, bool read, bool write, bool fetch, bool table, bool userAddress, ref LiteralOutcome outcome,
-        out ulong hpa, out int shift, out bool readable, out bool writable)
+        out ulong hpa, out int shift, out bool readable, out bool writable, out bool executable)
     {
-        (hpa, shift, readable, writable) = (0, 12, false, false);
+        (hpa, shift, readable, writable, executable) = (0, 12, false, false, false);
         ulong access = (read ? 1UL : 0) | (write ? 2UL : 0) | (fetch ? 4UL : 0) | (1UL << 7) | (table ? 0 : 1UL << 8);
         outcome.GuestPhysical = gpa;
         outcome.TableAccess = table;
@@ -138,7 +138,7 @@ public sealed class LiteralSecondStage(LiteralMemory memory)
             shift = 12 + (9 * (level - 1));
             ulong offset = (1UL << shift) - 1;
             hpa = (entry & 0x000F_FFFF_FFFF_F000 & ~offset) | (gpa & offset);
-            (readable, writable) = (andR, andW);
+            (readable, writable, executable) = (andR, andW, mayFetch);
             return true;
         }
 
@@ -179,9 +179,9 @@ public sealed class LiteralSecondStage(LiteralMemory memory)
 
     private bool Npt(
         ulong gpa, bool write, bool fetch, bool table, int cpl, ref LiteralOutcome outcome,
-        out ulong hpa, out int shift, out bool readable, out bool writable)
+        out ulong hpa, out int shift, out bool readable, out bool writable, out bool executable)
     {
-        (hpa, shift, readable, writable) = (0, 12, false, false);
+        (hpa, shift, readable, writable, executable) = (0, 12, false, false, false);
 
         // §15.25.6 and, of GMET, that fetches below CPL 3 are supervisor accesses under the rule of SMEP; all others are user accesses.
         bool supervisor = _settings.NptGmet && fetch && !table && cpl != 3;
@@ -237,6 +237,7 @@ public sealed class LiteralSecondStage(LiteralMemory memory)
             ulong offset = (1UL << shift) - 1;
             hpa = (entry & 0x000F_FFFF_FFFF_F000 & ~offset) | (gpa & offset);
             (readable, writable) = (andU, andW && andU);
+            executable = andX && (_settings.NptGmet && cpl != 3 ? !andU : andU);
             outcome.Kind = LiteralKind.Ok;
             return true;
         }
