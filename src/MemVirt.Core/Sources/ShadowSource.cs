@@ -84,6 +84,12 @@ public struct ShadowSource<TReader>(ShadowPager pager, TReader reader, PagingStr
         }
 
         ShadowFaultOutcome outcome = pager.HandleFault(address, (needed & AccessRights.Write) != 0, notPresent);
+        if (outcome.FlushAll)
+        {
+            flushed = true;
+            caches?.Clear();
+        }
+
         switch (outcome.Kind)
         {
             case ShadowFaultKind.Guest:
@@ -98,12 +104,6 @@ public struct ShadowSource<TReader>(ShadowPager pager, TReader reader, PagingStr
 
         // What the caches hold of the address led to the fault.
         caches?.Drop(address, Context);
-        if (outcome.FlushAll)
-        {
-            flushed = true;
-            caches?.Clear();
-        }
-
         return true;
     }
 }
