@@ -205,7 +205,7 @@ public sealed class ArchitectureOracleTests(ITestOutputHelper output)
     {
         private readonly long[] _kinds = new long[Enum.GetValues<LiteralKind>().Length];
         private readonly long[] _pageFaultBits = new long[7];
-        private readonly long[] _qualificationBits = new long[12];
+        private readonly long[] _qualificationBits = new long[14];
         private readonly long[] _nestedBits = new long[34];
         private readonly long[] _sizes = new long[64];
         private long _tableFaults;
@@ -239,8 +239,8 @@ public sealed class ArchitectureOracleTests(ITestOutputHelper output)
             var missing = new List<string>();
             missing.AddRange(Enum.GetValues<LiteralKind>().Where(kind => _kinds[(int)kind] == 0).Select(kind => $"{kind}"));
             missing.AddRange(Bits("page-fault bit", _pageFaultBits, [0, 1, 2, 3, 4, 5, 6]));
-            missing.AddRange(Bits("qualification bit", _qualificationBits, [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11]));
-            missing.AddRange(Bits("EXITINFO1 bit", _nestedBits, [0, 1, 2, 3, 4, 32, 33]));
+            missing.AddRange(Bits("qualification bit", _qualificationBits, [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 13]));
+            missing.AddRange(Bits("EXITINFO1 bit", _nestedBits, [0, 1, 2, 3, 4, 6, 32, 33]));
             missing.AddRange(Bits("page shift", _sizes, [12, 21, 30]));
             if (_tableFaults == 0 || _convertible == 0)
             {

@@ -15,6 +15,9 @@ internal sealed class CaseGenerator(SplitMix random)
     private const int DataFrames = 8;
     private const int HostOffset = 24;
     private const ulong StageFrame = 50;
+
+    /// <summary>A PDPTE for a table that is empty.</summary>
+    private const ulong Elsewhere = 0x3F001;
     private static readonly int[] _widths = [36, 40, 46, 52];
     private readonly List<(ulong Address, ulong Entry)> _entries = [];
     private bool _identity;
@@ -107,7 +110,7 @@ internal sealed class CaseGenerator(SplitMix random)
         return new LiteralInput
         {
             Cr0 = 1 | (wp ? 1UL << 16 : 0) | (levels == 0 ? 0 : 1UL << 31),
-            Cr3 = 0x1000,
+            Cr3 = 0x1000 | (random.Next() & 0xFFF) | (levels >= 4 ? random.Next() & (3UL << 61) : 0),
             Cr4 = cr4,
             Efer = Bit(11, 75) | (levels >= 4 ? (1UL << 8) | (1UL << 10) : 0),
             Pkru = (uint)(random.Next() & random.Next()),
@@ -175,10 +178,10 @@ internal sealed class CaseGenerator(SplitMix random)
             LiteralInput registers = Registers;
             (registers.Pdpte0, registers.Pdpte1, registers.Pdpte2, registers.Pdpte3) = (Linear >> 30) switch
             {
-                0 => (pdpte, 0UL, 0UL, 0UL),
-                1 => (0UL, pdpte, 0UL, 0UL),
-                2 => (0UL, 0UL, pdpte, 0UL),
-                _ => (0UL, 0UL, 0UL, pdpte),
+                0 => (pdpte, Elsewhere, Elsewhere, Elsewhere),
+                1 => (Elsewhere, pdpte, Elsewhere, Elsewhere),
+                2 => (Elsewhere, Elsewhere, pdpte, Elsewhere),
+                _ => (Elsewhere, Elsewhere, Elsewhere, pdpte),
             };
             Registers = registers;
         }

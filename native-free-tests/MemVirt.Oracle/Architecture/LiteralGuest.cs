@@ -210,7 +210,13 @@ public sealed class LiteralGuest(LiteralMemory memory, LiteralSecondStage stage)
         {
             if (outcome.Kind == LiteralKind.EptViolation)
             {
-                outcome.Code |= (path.U ? 1UL << 9 : 0) | (path.W ? 1UL << 10 : 0) | (path.X ? 0 : 1UL << 11);
+                outcome.Code |= (path.U ? 1UL << 9 : 0) | (path.W ? 1UL << 10 : 0) | (path.X ? 0 : 1UL << 11)
+                                | (input.ShadowStack ? 1UL << 13 : 0);
+            }
+
+            if (outcome.Kind == LiteralKind.NestedPageFault)
+            {
+                outcome.Code |= input.ShadowStack ? 1UL << 6 : 0;
             }
 
             return outcome;

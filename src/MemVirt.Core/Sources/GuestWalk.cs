@@ -50,7 +50,7 @@ internal static class GuestWalk<TFormat, TStage, TReader>
             AccessRights userAddress = (walk.Rights & AccessRights.User) != 0 ? AccessRights.UserExecute : AccessRights.None;
             if (!stage.TryTranslate(gpa, (needed & AccessRights.All) | userAddress, out ulong hpa, out int stageLevel, out AccessRights granted))
             {
-                return FaultOf(ref stage, stage.DescribeLinearAddress(walk.Rights), isTable: false);
+                return FaultOf(ref stage, stage.DescribeLinearAddress(walk.Rights, needed), isTable: false);
             }
 
             bool isStore = (needed & AccessRights.Write) != 0;

@@ -119,7 +119,7 @@ public struct PagingSource<TStage, TReader>(TStage stage, TReader reader, GuestR
         AccessRights access = (needed & AccessRights.All) | AccessRights.UserExecute;
         if (!_stage.TryTranslate(address, access, out ulong hpa, out int level, out AccessRights granted))
         {
-            return GuestWalk<X64FourLevel, TStage, TReader>.FaultOf(ref _stage, _stage.DescribeLinearAddress(Guest), isTable: false);
+            return GuestWalk<X64FourLevel, TStage, TReader>.FaultOf(ref _stage, _stage.DescribeLinearAddress(Guest, needed), isTable: false);
         }
 
         ulong pageMask = ~((1UL << TableGeometry.ShiftOf(level)) - 1);

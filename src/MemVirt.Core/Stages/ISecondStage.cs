@@ -29,8 +29,8 @@ public interface ISecondStage : ITableLocator
     /// <summary>Reports that a flag of the guest's entry must be set where this stage forbids writes.</summary>
     void FailTableWrite(ulong entryAddress);
 
-    /// <summary>What a final access's fault code says of the linear address besides, by the guest's rights.</summary>
-    ulong DescribeLinearAddress(AccessRights guestRights);
+    /// <summary>What a final access's fault code says besides, by the guest's rights to the linear address and the kind of access.</summary>
+    ulong DescribeLinearAddress(AccessRights guestRights, AccessRights needed);
 
     /// <summary>The effective memory type of the access translated last.</summary>
     /// <param name="types">PATs, MTRRs and CR0.CD.</param>

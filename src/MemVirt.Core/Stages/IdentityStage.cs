@@ -39,7 +39,7 @@ public readonly struct IdentityStage : ISecondStage
     }
 
     /// <inheritdoc/>
-    public ulong DescribeLinearAddress(AccessRights guestRights) => 0;
+    public ulong DescribeLinearAddress(AccessRights guestRights, AccessRights needed) => 0;
 
     /// <inheritdoc/>
     public MemoryType MemoryTypeOf(MemoryTypeRules types, MemoryType page, ulong hpa)

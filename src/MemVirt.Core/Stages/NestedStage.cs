@@ -60,10 +60,10 @@ public struct NestedStage<TFormat, TReader>(
         => TryAccess(entryAddress, AccessRights.Write | AccessRights.User, isTable: true, out _, out _, out _);
 
     /// <inheritdoc/>
-    public readonly ulong DescribeLinearAddress(AccessRights guestRights)
-        => Fault.Status is TranslationStatus.SecondStageNotPresent or TranslationStatus.SecondStageProtection
-            ? _rules.DescribeLinearAddress(guestRights)
-            : 0;
+    public readonly ulong DescribeLinearAddress(AccessRights guestRights, AccessRights needed)
+        => Fault.Code == 0 || Fault.Status == TranslationStatus.SubPagePermissionEvent
+            ? 0
+            : _rules.DescribeLinearAddress(guestRights, needed);
 
     /// <inheritdoc/>
     public readonly MemoryType MemoryTypeOf(MemoryTypeRules types, MemoryType page, ulong hpa)

@@ -8,6 +8,7 @@ public sealed class SecondStageRules
 {
     private const ulong LinearAddressValid = 1UL << 7;
     private const ulong FinalAccess = 1UL << 8;
+    private const ulong ShadowStackAccess = 1UL << 13;
     private const ulong NestedFinalAccess = 1UL << 32;
     private const ulong NestedTableAccess = 1UL << 33;
     private readonly EptSettings? _ept;
@@ -92,10 +93,23 @@ public sealed class SecondStageRules
         return (ulong)code | (isTable ? NestedTableAccess : NestedFinalAccess);
     }
 
-    /// <summary>Bits 11:9 of the exit qualification: user-mode address, writable, execute-disabled (SDM Vol. 3C table 27-7).</summary>
-    internal ulong DescribeLinearAddress(AccessRights guestRights)
-        => _ept is not { AdvancedExitInformation: true } ? 0
-            : ((guestRights & AccessRights.User) != 0 ? 1UL << 9 : 0)
-              | ((guestRights & AccessRights.Write) != 0 ? 1UL << 10 : 0)
-              | ((guestRights & AccessRights.Execute) == 0 ? 1UL << 11 : 0);
+    /// <summary>
+    /// A shadow-stack access: bit 13 of the exit qualification, bit 6 of EXITINFO1. Bits 11:9 of the exit qualification: user-mode
+    /// address, writable, execute-disabled (SDM Vol. 3C table 27-7).
+    /// </summary>
+    internal ulong DescribeLinearAddress(AccessRights guestRights, AccessRights needed)
+    {
+        bool isShadowStack = (needed & AccessRights.ShadowStack) != 0;
+        if (_ept is null)
+        {
+            return isShadowStack ? (ulong)PageFaultErrorCode.ShadowStack : 0;
+        }
+
+        return (isShadowStack ? ShadowStackAccess : 0) | (_ept.AdvancedExitInformation ? Advanced(guestRights) : 0);
+    }
+
+    private static ulong Advanced(AccessRights guestRights)
+        => ((guestRights & AccessRights.User) != 0 ? 1UL << 9 : 0)
+           | ((guestRights & AccessRights.Write) != 0 ? 1UL << 10 : 0)
+           | ((guestRights & AccessRights.Execute) == 0 ? 1UL << 11 : 0);
 }
