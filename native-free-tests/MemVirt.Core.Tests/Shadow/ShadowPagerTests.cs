@@ -132,7 +132,7 @@ public sealed class ShadowPagerTests : IDisposable
 
     /// <summary>
     /// Random maps, unmaps, accesses, writes of upper tables and notifier calls under a limit far too small: each shadow leaf equals what
-    /// the guest's tables and the backing say, and the reverse map counts what a scan of all tables finds.
+    /// the guest's tables and the backing say, and the reverse map finds every leaf in the end.
     /// </summary>
     [Theory]
     [InlineData(64)]

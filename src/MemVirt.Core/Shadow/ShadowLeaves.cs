@@ -111,19 +111,4 @@ internal sealed class ShadowLeaves(SparseMemory host)
 
         return false;
     }
-
-    /// <summary>How many leaves map the frame at a host-physical address.</summary>
-    internal int CountOf(ulong frame)
-    {
-        int count = 0;
-        for (int level = 0; level <= HighestLeaf; level++)
-        {
-            for (ulong leaf = _map.First(level, frame, out int position); leaf != 0; leaf = _map.Next(ref position))
-            {
-                count++;
-            }
-        }
-
-        return count;
-    }
 }
