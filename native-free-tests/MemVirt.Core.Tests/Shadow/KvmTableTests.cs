@@ -22,7 +22,7 @@ public sealed class KvmTableTests : IDisposable
 
     public KvmTableTests()
     {
-        _bench.Pager.IsMmio = gpa => gpa >> 12 == MmioGpa >> 12;
+        _bench.Pager.HasMmio = (gpa, _) => gpa >> 12 == MmioGpa >> 12;
         Put(Stub, Data - 0x1000, accessed: true, dirty: true);
         Put(Mmio, MmioGpa, accessed: true, dirty: true);
         _bench.Guest.Back(Data - 0x1000);

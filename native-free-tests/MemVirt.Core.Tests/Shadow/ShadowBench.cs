@@ -66,7 +66,7 @@ internal sealed class ShadowBench : IDisposable
     internal GuestTableWrite Write(ulong entry, ulong value, int level)
     {
         Guest.Write(entry, value);
-        GuestTableWrite cost = Pager.GuestTableWritten(entry, level);
+        GuestTableWrite cost = Pager.GuestTableWritten(entry);
         Unsyncs += cost == GuestTableWrite.Unsync ? 1 : 0;
         Protected += cost is GuestTableWrite.Protected or GuestTableWrite.ProtectedAndZapped ? 1 : 0;
         Zaps += cost == GuestTableWrite.ProtectedAndZapped ? 1 : 0;

@@ -22,7 +22,7 @@ public sealed class ShadowPagerTests : IDisposable
     public void Mmio_is_remembered_until_the_slots_change()
     {
         bool isDevice = true;
-        _bench.Pager.IsMmio = gpa => isDevice && gpa >= Device;
+        _bench.Pager.HasMmio = (gpa, _) => isDevice && gpa >= Device;
         ulong entry = Map(Base, Device);
         _bench.Pager.LoadRoot(_bench.Root);
         Assert.Equal(ShadowFaultKind.Mmio, Fault(Base, store: true));
@@ -40,7 +40,7 @@ public sealed class ShadowPagerTests : IDisposable
     [Fact]
     public void A_store_to_remembered_mmio_that_the_guest_maps_read_only_is_the_guests_fault()
     {
-        _bench.Pager.IsMmio = gpa => gpa >= Device;
+        _bench.Pager.HasMmio = (gpa, _) => gpa >= Device;
         Map(Base, Device, AccessRights.Read | AccessRights.User);
         _bench.Pager.LoadRoot(_bench.Root);
         Assert.Equal(ShadowFaultKind.Mmio, Fault(Base, store: false));
@@ -52,7 +52,7 @@ public sealed class ShadowPagerTests : IDisposable
     public void When_generations_start_over_every_shadow_page_goes()
     {
         bool isDevice = true;
-        _bench.Pager.IsMmio = gpa => isDevice && gpa >= Device;
+        _bench.Pager.HasMmio = (gpa, _) => isDevice && gpa >= Device;
         Map(Base, Device);
         _bench.Pager.LoadRoot(_bench.Root);
         Assert.Equal(ShadowFaultKind.Mmio, Fault(Base, store: true));

@@ -57,6 +57,32 @@ internal sealed unsafe class FrameMap : IDisposable
         }
     }
 
+    /// <summary>
+    /// Moves on to the first frame from the given one to the last whose word is not the default; false where there is none. Passes over
+    /// 16 MiB without any in one step.
+    /// </summary>
+    internal bool TryFindNext(ref ulong frame, ulong last)
+    {
+        while (frame <= last && frame >> LeafShift < _leafCount)
+        {
+            ulong* leaf = _leaves[frame >> LeafShift];
+            if (leaf == _defaultLeaf)
+            {
+                frame = ((frame >> LeafShift) + 1) << LeafShift;
+            }
+            else if (leaf[frame & (LeafWords - 1)] != _defaultWord)
+            {
+                return true;
+            }
+            else
+            {
+                frame++;
+            }
+        }
+
+        return false;
+    }
+
     public void Dispose()
     {
         Free();

@@ -60,6 +60,36 @@ public sealed class GuestMemory : IDisposable
         return backing != 0;
     }
 
+    /// <summary>
+    /// Takes the first backed piece, of one host page, from a range; false where the rest of it is not backed. A range that would go
+    /// beyond the address space ends with it.
+    /// </summary>
+    /// <param name="gpa">The range's first address; afterwards, of what is left.</param>
+    /// <param name="lengthBytes">The range's length; afterwards, of what is left.</param>
+    /// <param name="hpa">The host-physical address of the piece.</param>
+    /// <param name="bytes">The piece's length.</param>
+    internal bool TryNextBacked(ref ulong gpa, ref ulong lengthBytes, out ulong hpa, out ulong bytes)
+    {
+        (hpa, bytes) = (0, 0);
+        if (lengthBytes == 0)
+        {
+            return false;
+        }
+
+        ulong last = gpa + Math.Min(lengthBytes - 1, ulong.MaxValue - gpa);
+        ulong page = gpa >> _backingShift;
+        if (!_backing.TryFindNext(ref page, last >> _backingShift))
+        {
+            return false;
+        }
+
+        ulong start = Math.Max(gpa, page << _backingShift);
+        TryResolve(start, out hpa);
+        bytes = Math.Min(last - start, BackingSize.SizeBytes() - 1 - (start & (BackingSize.SizeBytes() - 1))) + 1;
+        (gpa, lengthBytes) = (start + bytes, last - start + 1 - bytes);
+        return true;
+    }
+
     /// <summary>Backs the page of a guest-physical address with the next host page and returns that page's address.</summary>
     /// <exception cref="InvalidOperationException">The address lies past the memory's limit, or the host's frames are used up.</exception>
     public ulong Back(ulong gpa)

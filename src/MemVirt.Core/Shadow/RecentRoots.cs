@@ -10,6 +10,9 @@ internal sealed class RecentRoots
     /// <summary>The current root.</summary>
     internal ulong Current => _roots[0];
 
+    /// <summary>Every root kept, the current one first.</summary>
+    internal ReadOnlySpan<ulong> All => _roots.AsSpan(0, _count);
+
     /// <summary>Makes a root current; false where it was not among those kept.</summary>
     internal bool Load(ulong root)
     {

@@ -11,6 +11,12 @@ internal sealed class ShadowLeaves(SparseMemory host)
     private const int HighestLeaf = 2;
     private readonly ReverseMap _map = new();
 
+    /// <summary>
+    /// Whether TLBs may hold a leaf that was emptied or lost its write right since the last flush of everything, so that the reverse map
+    /// no longer tells of it (KVM's tlbs_dirty).
+    /// </summary>
+    internal bool TlbsDirty { get; set; }
+
     internal ulong Read(ulong entryAddress) => host.Read(entryAddress);
 
     /// <summary>Makes an entry of a level the leaf given; returns whether it changed.</summary>
@@ -29,11 +35,13 @@ internal sealed class ShadowLeaves(SparseMemory host)
             if (wasLeaf)
             {
                 _map.Remove(level, TableGeometry.PageAddress(present, level), entryAddress);
+                TlbsDirty = true;
             }
 
             _map.Add(level, page, entryAddress);
         }
 
+        TlbsDirty |= wasLeaf && (X64FourLevel.Rights(present) & ~X64FourLevel.Rights(leaf)) != 0;
         host.Write(entryAddress, leaf);
         return true;
     }
@@ -45,6 +53,7 @@ internal sealed class ShadowLeaves(SparseMemory host)
         if (X64FourLevel.IsPresent(present))
         {
             _map.Remove(level, TableGeometry.PageAddress(present, level), entryAddress);
+            TlbsDirty = true;
         }
 
         if (present != 0)
@@ -56,39 +65,45 @@ internal sealed class ShadowLeaves(SparseMemory host)
     /// <summary>Remembers an address without memory in an entry that is not present.</summary>
     internal void SetMmio(ulong entryAddress, ulong entry) => host.Write(entryAddress, entry);
 
-    /// <summary>Takes the write right from every leaf that maps the frame at a host-physical address; returns whether any had it.</summary>
-    internal bool WithholdWrite(ulong frame)
+    /// <summary>Takes the write right from every leaf that maps any of a host-physical range; returns whether one had it.</summary>
+    internal bool WithholdWrite(ulong hpa, ulong lengthBytes)
     {
         bool changed = false;
         for (int level = 0; level <= HighestLeaf; level++)
         {
-            for (ulong leaf = _map.First(level, frame, out int position); leaf != 0; leaf = _map.Next(ref position))
+            for (ulong page = FirstPage(hpa, level, out ulong bytes); page < hpa + lengthBytes; page += bytes)
             {
-                ulong entry = host.Read(leaf);
-                AccessRights rights = X64FourLevel.Rights(entry);
-                if ((rights & AccessRights.Write) != 0)
+                for (ulong leaf = _map.First(level, page, out int position); leaf != 0; leaf = _map.Next(ref position))
                 {
-                    bool dirty = (entry & X64FourLevel.DirtyBit) != 0;
-                    ulong page = TableGeometry.PageAddress(entry, level);
-                    host.Write(leaf, X64FourLevel.LeafEntry(page, level, rights & ~AccessRights.Write, dirty));
-                    changed = true;
+                    ulong entry = host.Read(leaf);
+                    AccessRights rights = X64FourLevel.Rights(entry);
+                    if ((rights & AccessRights.Write) != 0)
+                    {
+                        // Clean, for a leaf that is dirty and not writable is a shadow-stack page.
+                        host.Write(leaf, X64FourLevel.LeafEntry(page, level, rights & ~AccessRights.Write, dirty: false));
+                        changed = true;
+                    }
                 }
             }
         }
 
+        TlbsDirty |= changed;
         return changed;
     }
 
-    /// <summary>Empties every leaf that maps the frame at a host-physical address; returns whether there was any.</summary>
-    internal bool Unmap(ulong frame)
+    /// <summary>Empties every leaf that maps any of a host-physical range; returns whether there was one.</summary>
+    internal bool Unmap(ulong hpa, ulong lengthBytes)
     {
         bool changed = false;
         for (int level = 0; level <= HighestLeaf; level++)
         {
-            for (ulong leaf = _map.First(level, frame, out _); leaf != 0; leaf = _map.First(level, frame, out _))
+            for (ulong page = FirstPage(hpa, level, out ulong bytes); page < hpa + lengthBytes; page += bytes)
             {
-                Clear(leaf, level);
-                changed = true;
+                for (ulong leaf = _map.First(level, page, out _); leaf != 0; leaf = _map.First(level, page, out _))
+                {
+                    Clear(leaf, level);
+                    changed = true;
+                }
             }
         }
 
@@ -110,5 +125,11 @@ internal sealed class ShadowLeaves(SparseMemory host)
         }
 
         return false;
+    }
+
+    private static ulong FirstPage(ulong hpa, int level, out ulong bytes)
+    {
+        bytes = PageSizeExtensions.AtLevel(level).SizeBytes();
+        return hpa & ~(bytes - 1);
     }
 }

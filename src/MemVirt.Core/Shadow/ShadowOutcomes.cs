@@ -40,9 +40,14 @@ public enum GuestTableWrite
     ProtectedAndZapped,
 }
 
-/// <summary>Who is told of each page that the shadow makes writable while writes are logged.</summary>
+/// <summary>Who is told of each page that the shadow makes writable, or the pager writes, while writes are logged.</summary>
 public interface IWriteLog
 {
-    /// <summary>The page of 4 KiB at a guest-physical address may be written from now on without another fault.</summary>
+    /// <summary>The page of 4 KiB at a guest-physical address has been written, or may be from now on without another fault.</summary>
     void Mark(ulong gpa);
 }
+
+/// <summary>Whether any of a range of guest-physical addresses is a device's.</summary>
+/// <param name="gpa">The first address, a multiple of the length.</param>
+/// <param name="lengthBytes">The length: 4 KiB, 2 MiB or 1 GiB.</param>
+public delegate bool MmioQuery(ulong gpa, ulong lengthBytes);

@@ -1,15 +1,19 @@
+using MemVirt.Core.Access;
+
 namespace MemVirt.Core.Shadow;
 
 /// <summary>
 /// What a shadow page stands for. An indirect one shadows the guest table at an address; a direct one stands for a piece of a larger
-/// guest page, has no guest table behind it, and depends on that page's dirty bit. The rights of the path are no part of it, as
-/// they are in KVM: here each link bears the guest's own entry's rights, and the hardware intersects them.
+/// guest page and has no guest table behind it.
 /// </summary>
 /// <param name="GuestAddress">The guest-physical address of the guest's table, or of the piece's first byte.</param>
 /// <param name="Level">The level, 0 for a table of PTEs.</param>
 /// <param name="Direct">Whether it is direct.</param>
-/// <param name="Writable">In a direct page, the guest's dirty bit.</param>
-internal readonly record struct ShadowRole(ulong GuestAddress, int Level, bool Direct, bool Writable);
+/// <param name="Rights">
+/// What the guest's entries above it grant together, so that a table reached by paths of different rights has a page for each. Of a
+/// direct page, what the guest's leaf grants, without <see cref="AccessRights.Write"/> while that is clean.
+/// </param>
+internal readonly record struct ShadowRole(ulong GuestAddress, int Level, bool Direct, AccessRights Rights);
 
 /// <summary>One shadow table. Kept by index in <see cref="ShadowPageSet"/>.</summary>
 internal struct ShadowPage
@@ -19,7 +23,7 @@ internal struct ShadowPage
     /// <summary>The host-physical address of the shadow table.</summary>
     internal ulong Table;
 
-    /// <summary>The guest root under which it was made; synchronised with it.</summary>
+    /// <summary>The guest root under which it was made; synchronised with it, linked or not.</summary>
     internal ulong GuestRoot;
 
     /// <summary>A leaf table the guest may write freely until it is synchronised.</summary>
@@ -34,4 +38,8 @@ internal struct ShadowPage
     /// <summary>The page made next before it and next after it, or −1.</summary>
     internal int Older;
     internal int Newer;
+
+    /// <summary>The last search that came by, and what it found; see <see cref="ShadowPageSet.HangsBelow"/>.</summary>
+    internal long Search;
+    internal bool SearchFound;
 }

@@ -3,6 +3,7 @@ using MemVirt.Core.Addresses;
 using MemVirt.Core.Faults;
 using MemVirt.Core.Formats;
 using MemVirt.Core.Memory;
+using MemVirt.Core.Registers;
 using MemVirt.Core.Sources;
 using MemVirt.Core.Walking;
 
@@ -13,8 +14,8 @@ namespace MemVirt.Core.Shadow;
 /// faults from the guest's own. Guest tables at level 1 and up are write-protected; leaf tables go out of sync on their first
 /// write; the third write to a protected table without a use in between removes its shadow; the shadow leaf is writable when
 /// the guest's dirty bit is set; pages larger in the guest than in the host are split by direct tables; an address without
-/// memory is remembered in the shadow leaf. Memory besides the tables: 8 bytes for each host page mapped, 16 for each further
-/// leaf that maps it, and about 200 bytes a shadow page.
+/// memory is remembered in the shadow leaf. As KVM's, it follows four-level guests with CR0.WP set, and no protection keys. Memory besides
+/// the tables: 8 bytes for each host page mapped, 16 for each further leaf that maps it, and about 200 bytes a shadow page.
 /// </summary>
 public sealed class ShadowPager
 {
@@ -31,20 +32,19 @@ public sealed class ShadowPager
     /// <param name="host">Host memory.</param>
     /// <param name="guest">The guest's memory.</param>
     /// <param name="hostFrames">Where shadow tables come from.</param>
-    /// <param name="pool">The limit of shadow pages; null for none, and a frame of its own for every table ever made.</param>
+    /// <param name="pool">The limit of shadow pages; null for the default.</param>
     /// <param name="rules">What the guest's registers make of its tables; null for four-level paging with WP and NXE.</param>
     /// <exception cref="ArgumentOutOfRangeException">The limit is below 64.</exception>
+    /// <exception cref="NotSupportedException">The guest's registers are not ones that shadow paging follows.</exception>
     public ShadowPager(
         SparseMemory host, GuestMemory guest, FrameAllocator hostFrames, ShadowPoolOptions? pool = null, GuestRules? rules = null)
     {
-        if (pool is not null)
-        {
-            ArgumentOutOfRangeException.ThrowIfLessThan(pool.MaxPages, 64);
-        }
-
+        pool ??= new ShadowPoolOptions();
+        ArgumentOutOfRangeException.ThrowIfLessThan(pool.MaxPages, 64);
         _guest = guest;
         _rules = rules ?? GuestRules.Default;
-        _tables = new ShadowTables(host, guest, hostFrames, pool, Statistics);
+        CheckRules();
+        _tables = new ShadowTables(host, guest, hostFrames, pool, _rules.Entries, Statistics);
         _backingLevel = guest.BackingSize.LeafLevel();
     }
 
@@ -64,14 +64,15 @@ public sealed class ShadowPager
     public int ShadowPages => _tables.Count;
 
     /// <summary>
-    /// Where the guest has no memory but devices, by guest-physical address; null for nowhere below the memory's limit. When the
-    /// answer changes, <see cref="MemorySlotsChanged"/> must be called.
+    /// Where the guest has devices, and no memory; null for nowhere below the memory's limit. A page of 4 KiB with a device in it is the
+    /// device's whole. When the answer changes, <see cref="MemorySlotsChanged"/> must be called, and <see cref="Unmap"/> for what was
+    /// memory.
     /// </summary>
-    public Predicate<ulong>? IsMmio { get; set; }
+    public MmioQuery? HasMmio { get; set; }
 
     /// <summary>
-    /// Who is told of pages that become writable; null for nobody. To arm it, <see cref="WriteProtect"/> what is logged. While it is set,
-    /// neighbours that would be writable are not prefetched.
+    /// Who is told of pages that become writable, and of guest tables in which the pager itself sets flags; null for nobody. To arm it,
+    /// <see cref="WriteProtect"/> what is logged. While it is set, neighbours that would be writable are not prefetched.
     /// </summary>
     public IWriteLog? WriteLog
     {
@@ -79,26 +80,41 @@ public sealed class ShadowPager
         set => _tables.WriteLog = value;
     }
 
+    /// <summary>What the guest's registers make of its tables and accesses.</summary>
+    internal GuestRules Rules => _rules;
+
     /// <summary>
-    /// The guest loads CR3 with bit 63 set. A root that is neither current nor one of the three loaded before it has its process's
-    /// leaf tables put in sync again. Returns whether the guest's TLBs must be flushed.
+    /// The guest loads CR3 with bit 63 set. A root that is neither current nor one of the three loaded before it has the leaf tables
+    /// that it leads to put in sync again. Returns whether the guest's TLBs must be flushed.
     /// </summary>
+    /// <exception cref="NotSupportedException">The guest's registers are not ones that shadow paging follows.</exception>
     public bool LoadRoot(ulong guestRoot)
     {
-        bool flush = !_roots.Load(guestRoot) && _tables.Synchronise(guestRoot);
-        flush |= _tables.MakeRoom(keep: -1);
+        CheckRules();
+        bool isKept = _roots.Load(guestRoot);
+        bool flush = _tables.MakeRoom(keep: -1);
         ObtainRoot(ref flush);
-        return flush;
+        flush |= !isKept && _tables.Synchronise(_rootPage);
+        return Flushing(flush);
     }
 
     /// <summary>
     /// The guest flushes its TLB: every leaf table is put in sync again. Returns whether the guest's TLBs must be flushed beyond what the
-    /// guest asked for: a mapping of a table lost its write right.
+    /// guest asked for: they may hold a table writable.
     /// </summary>
-    public bool Synchronise() => _tables.Synchronise(guestRoot: null);
+    public bool Synchronise() => Flushing(_tables.Synchronise(top: -1));
 
-    /// <summary>The guest executes INVLPG: the entries of the address are put in sync again, their tables stay out of sync.</summary>
-    public void SynchroniseAddress(ulong address) => _tables.SynchroniseAddress(address);
+    /// <summary>
+    /// The guest executes INVLPG: the entries of the address under the current root and the three loaded before it are put in sync again,
+    /// their tables stay out of sync.
+    /// </summary>
+    public void SynchroniseAddress(ulong address)
+    {
+        foreach (ulong root in _roots.All)
+        {
+            _tables.SynchroniseAddress(root, address);
+        }
+    }
 
     /// <summary>
     /// Memory slots came, went or moved: what was remembered of addresses without memory no longer counts. Costs nothing but once in
@@ -115,57 +131,71 @@ public sealed class ShadowPager
         _tables.ZapAll();
         bool flush = true;
         ObtainRoot(ref flush);
-        return true;
+        return Flushing(flush);
     }
 
     /// <summary>
     /// The host takes the memory behind a range away (KVM's MMU notifier): no shadow leaf maps it from now on. Returns whether the
-    /// guest's TLBs must be flushed before it is used otherwise.
+    /// guest's TLBs must be flushed before it is used otherwise. Cost: by the backed memory in the range.
     /// </summary>
+    /// <param name="gpa">The first guest-physical address.</param>
+    /// <param name="lengthBytes">The range's length; it ends with the address space where it would go beyond.</param>
     public bool Unmap(ulong gpa, ulong lengthBytes)
     {
-        bool flush = false;
-        for (ulong page = gpa & AddressBits.Frame; page < gpa + lengthBytes; page += PageSize.Size4K.SizeBytes())
+        bool flush = _tables.Leaves.TlbsDirty;
+        while (_guest.TryNextBacked(ref gpa, ref lengthBytes, out ulong hpa, out ulong bytes))
         {
-            flush |= _guest.TryResolve(page, out ulong hpa) && _tables.Leaves.Unmap(hpa);
+            flush |= _tables.Leaves.Unmap(hpa, bytes);
         }
 
-        return flush;
+        return Flushing(flush);
     }
 
     /// <summary>
     /// Takes the write right from every shadow leaf that maps a range, to log writes. Returns whether the guest's TLBs must be flushed
-    /// before the log is read.
+    /// before the log is read. Cost: by the backed memory in the range.
     /// </summary>
+    /// <param name="gpa">The first guest-physical address.</param>
+    /// <param name="lengthBytes">The range's length; it ends with the address space where it would go beyond.</param>
     public bool WriteProtect(ulong gpa, ulong lengthBytes)
     {
-        bool flush = false;
-        for (ulong page = gpa & AddressBits.Frame; page < gpa + lengthBytes; page += PageSize.Size4K.SizeBytes())
+        bool flush = _tables.Leaves.TlbsDirty;
+        while (_guest.TryNextBacked(ref gpa, ref lengthBytes, out ulong hpa, out ulong bytes))
         {
-            flush |= _guest.TryResolve(page, out ulong hpa) && _tables.Leaves.WithholdWrite(hpa);
+            flush |= _tables.Leaves.WithholdWrite(hpa, bytes);
         }
 
-        return flush;
+        return Flushing(flush);
     }
 
-    /// <summary>Handles a fault of the hardware on the current shadow tables; bits 47:0 of the linear address count.</summary>
+    /// <summary>Handles a fault of a user-mode load or store on the current shadow tables; bits 47:0 of the linear address count.</summary>
     /// <param name="address">The linear address.</param>
     /// <param name="isStore">Whether the access was a store.</param>
     /// <param name="notPresent">Whether the hardware met an absent entry, rather than a read-only leaf.</param>
     public ShadowFaultOutcome HandleFault(ulong address, bool isStore, bool notPresent)
+        => HandleFault(address, AccessRights.User | (isStore ? AccessRights.Write : AccessRights.Read), notPresent, out _);
+
+    /// <summary>Handles a fault of any access on the current shadow tables; bits 47:0 of the linear address count.</summary>
+    /// <param name="address">The linear address.</param>
+    /// <param name="needed">What the access needs.</param>
+    /// <param name="notPresent">Whether the hardware met an absent entry, rather than one that denies the access.</param>
+    /// <param name="guestFault">Where it is the guest's own fault, that fault with its error code.</param>
+    public ShadowFaultOutcome HandleFault(ulong address, AccessRights needed, bool notPresent, out Translation guestFault)
     {
         Statistics.FaultsTaken++;
-        if (notPresent && RemembersMmio(address, isStore))
+        guestFault = default;
+        if (notPresent && RemembersMmio(address, needed))
         {
             return Emulate(ShadowFaultKind.Mmio, LastFaultAddress);
         }
 
         GuestWalkPath path = GuestWalkPath.Walk<X64FourLevel>(_guest, _rules.Entries, _roots.Current, address);
-        if (!path.Present || (isStore && (path.Rights & AccessRights.Write) == 0))
+        if (IsGuestFault(in path, needed, out guestFault))
         {
             return new ShadowFaultOutcome(ShadowFaultKind.Guest, FlushAll: false);
         }
 
+        bool isStore = (needed & AccessRights.Write) != 0;
         ulong gpa = TableGeometry.PageAddress(path.Entry, path.Level) | OffsetBelow(address, path.Level);
         if (isStore && _tables.IsProtected(gpa))
         {
@@ -174,22 +204,24 @@ public sealed class ShadowPager
 
         bool flush = _tables.MakeRoom(keep: _rootPage);
         SetFlags(ref path, address, isStore);
-        bool isMmio = gpa >= _guest.LimitBytes || IsMmio?.Invoke(gpa) == true;
+        bool isMmio = IsMmioPage(gpa);
         ulong hpa = isMmio ? 0 : _guest.Resolve(gpa);
         int leafLevel = isMmio ? 0 : LeafLevelOf(gpa, path.Level);
         SplitsPages |= leafLevel < path.Level && !isMmio;
         int leafPage = DescendTo(leafLevel, address, gpa, in path, ref flush);
         ulong leafOffset = TableGeometry.EntryOffset(address, leafLevel);
+        bool isDirty = (path.Entry & X64FourLevel.DirtyBit) != 0;
         if (isMmio)
         {
+            // Writable once the guest's page is dirty, as a leaf is, so that the first store sets that bit.
+            AccessRights remembered = isDirty ? path.Rights : path.Rights & ~AccessRights.Write;
             _tables.Leaves.Clear(_tables[leafPage].Table + leafOffset, 0);
-            _tables.Leaves.SetMmio(_tables[leafPage].Table + leafOffset, MmioEntries.Create(gpa, path.Rights, _mmioGeneration));
-            return Emulate(ShadowFaultKind.Mmio, gpa) with { FlushAll = flush };
+            _tables.Leaves.SetMmio(_tables[leafPage].Table + leafOffset, MmioEntries.Create(gpa, remembered, _mmioGeneration));
+            return Emulate(ShadowFaultKind.Mmio, gpa) with { FlushAll = Flushing(flush) };
         }
 
-        // A link carries the rights of the guest's own entry, and so a leaf only those of its level: tables are shared.
-        AccessRights rights = leafLevel == path.Level ? X64FourLevel.Rights(path.Entry) : AccessRights.All;
-        bool isDirty = (path.Entry & X64FourLevel.DirtyBit) != 0;
+        // Of a piece, the guest's leaf is in the direct page's role.
+        AccessRights rights = leafLevel == path.Level ? X64FourLevel.LeafRights(path.Entry) : AccessRights.Unrestricted;
         bool changed = _tables.SetLeaf(leafPage, leafOffset, gpa, hpa, rights, isDirty);
         Statistics.FaultsFixed += changed ? 1 : 0;
         Statistics.FaultsSpurious += changed ? 0 : 1;
@@ -198,38 +230,24 @@ public sealed class ShadowPager
             Prefetch(leafPage, address, gpa, in path);
         }
 
-        return new ShadowFaultOutcome(notPresent ? ShadowFaultKind.Shadow : ShadowFaultKind.Dirty, flush);
-    }
-
-    /// <summary>Whether the guest's own tables grant an access, so that a fault is the shadow's to resolve.</summary>
-    /// <param name="address">The linear address.</param>
-    /// <param name="needed">The rights needed.</param>
-    /// <param name="fault">Where they do not, the guest's fault with its error code.</param>
-    public bool MayResolve(ulong address, AccessRights needed, out Translation fault)
-    {
-        GuestWalkPath path = GuestWalkPath.Walk<X64FourLevel>(_guest, _rules.Entries, _roots.Current, address);
-        int key = X64FourLevel.ProtectionKey(path.Entry);
-        AccessPolicy policy = _rules.Policy;
-        fault = path.Status switch
-        {
-            WalkStatus.NotPresent => Translation.Fault(TranslationStatus.GuestNotPresent, code: (ulong)policy.NotPresent(needed)),
-            WalkStatus.Reserved => Translation.Fault(TranslationStatus.GuestReservedBit, code: (ulong)policy.ReservedBit(needed)),
-            _ when policy.Denies(needed, path.Rights, key)
-                => Translation.Fault(TranslationStatus.GuestProtection, code: (ulong)policy.Protection(needed, path.Rights, key)),
-            _ => default,
-        };
-        return fault.Status == TranslationStatus.Ok;
+        return new ShadowFaultOutcome(notPresent ? ShadowFaultKind.Shadow : ShadowFaultKind.Dirty, Flushing(flush));
     }
 
     /// <summary>The guest has written an entry of one of its tables; says what that cost.</summary>
-    public GuestTableWrite GuestTableWritten(ulong entryAddress, int level)
+    /// <param name="entryAddress">The entry's guest-physical address.</param>
+    public GuestTableWrite GuestTableWritten(ulong entryAddress)
     {
-        GuestTableWrite cost = _tables.Written(entryAddress, level);
-        Statistics.FaultsTaken += cost == GuestTableWrite.Free ? 0 : 1;
+        GuestTableWrite cost = _tables.Written(entryAddress);
+        if (cost == GuestTableWrite.Free)
+        {
+            return cost;
+        }
+
+        Statistics.FaultsTaken++;
+        WriteLog?.Mark(entryAddress & AddressBits.Frame);
         switch (cost)
         {
             case GuestTableWrite.Unsync:
-                Statistics.Unsyncs++;
                 Statistics.FaultsFixed++;
                 break;
             case GuestTableWrite.Protected:
@@ -238,10 +256,10 @@ public sealed class ShadowPager
                 break;
             case GuestTableWrite.ProtectedAndZapped:
                 // The page that holds the table is no longer protected: the store goes through to it.
-                Statistics.Flooded++;
                 Statistics.FaultsFixed++;
                 bool flush = true;
                 ObtainRoot(ref flush);
+                Flushing(flush);
                 break;
         }
 
@@ -252,8 +270,7 @@ public sealed class ShadowPager
 
     private void ObtainRoot(ref bool flush)
     {
-        var role = new ShadowRole(_roots.Current, X64FourLevel.Levels - 1, Direct: false, Writable: false);
-        _rootPage = _tables.Obtain(role, _roots.Current, ref flush);
+        _rootPage = _tables.Obtain(ShadowTables.RootRole(_roots.Current), _roots.Current, ref flush);
         ShadowRoot = _tables[_rootPage].Table;
     }
 
@@ -264,8 +281,42 @@ public sealed class ShadowPager
         return new ShadowFaultOutcome(kind, FlushAll: false);
     }
 
+    /// <summary>What is answered with true flushes everything: from then on no TLB holds what the reverse map does not.</summary>
+    private bool Flushing(bool flush)
+    {
+        _tables.Leaves.TlbsDirty &= !flush;
+        return flush;
+    }
+
+    private void CheckRules()
+    {
+        if (_rules.Mode != PagingMode.FourLevel || _rules.Policy.SupervisorIgnoresReadOnly || _rules.ProtectionKeys)
+        {
+            throw new NotSupportedException(
+                "Shadow paging follows guests with four-level paging, CR0.WP = 1 and CR4.PKE = CR4.PKS = 0; use EPT or NPT for others.");
+        }
+    }
+
+    /// <summary>Whether the guest's own tables deny an access.</summary>
+    private bool IsGuestFault(in GuestWalkPath path, AccessRights needed, out Translation fault)
+    {
+        AccessPolicy policy = _rules.Policy;
+        fault = path.Status switch
+        {
+            WalkStatus.NotPresent => Translation.Fault(TranslationStatus.GuestNotPresent, code: (ulong)policy.NotPresent(needed)),
+            WalkStatus.Reserved => Translation.Fault(TranslationStatus.GuestReservedBit, code: (ulong)policy.ReservedBit(needed)),
+            _ when policy.Denies(needed, path.Rights, protectionKey: 0)
+                => Translation.Fault(TranslationStatus.GuestProtection, code: (ulong)policy.Protection(needed, path.Rights, 0)),
+            _ => default,
+        };
+        return fault.Status != TranslationStatus.Ok;
+    }
+
+    private bool IsMmioPage(ulong gpa)
+        => gpa >= _guest.LimitBytes || HasMmio?.Invoke(gpa & AddressBits.Frame, PageSize.Size4K.SizeBytes()) == true;
+
     /// <summary>Whether the shadow leaf remembers, of this generation, that no memory lies there; the guest's tables are not walked.</summary>
-    private bool RemembersMmio(ulong address, bool isStore)
+    private bool RemembersMmio(ulong address, AccessRights needed)
     {
         ulong table = ShadowRoot;
         for (int level = X64FourLevel.Levels - 1; ; level--)
@@ -273,10 +324,9 @@ public sealed class ShadowPager
             ulong entry = _tables.Leaves.Read(table + TableGeometry.EntryOffset(address, level));
             if (level == 0)
             {
-                AccessRights needed = isStore ? AccessRights.Write : AccessRights.None;
                 LastFaultAddress = MmioEntries.FrameOf(entry) | (address & 0xFFF);
                 return MmioEntries.IsMmio(entry) && MmioEntries.GenerationOf(entry) == _mmioGeneration
-                       && (needed & ~MmioEntries.RightsOf(entry)) == 0;
+                       && !_rules.Policy.Denies(needed, MmioEntries.RightsOf(entry), protectionKey: 0);
             }
 
             if (!X64FourLevel.IsPresent(entry) || X64FourLevel.IsLeaf(entry, level))
@@ -288,16 +338,23 @@ public sealed class ShadowPager
         }
     }
 
-    /// <summary>The smaller of the guest's and the host's, and smaller still where a guest table lies in the page.</summary>
+    /// <summary>The smaller of the guest's and the host's, and smaller still where a guest table or a device lies in the page.</summary>
     private int LeafLevelOf(ulong gpa, int guestLevel)
     {
         int level = Math.Min(guestLevel, _backingLevel);
-        while (level > 0 && _tables.Shadowed.AnyIn(gpa, level))
+        while (level > 0 && (_tables.DisallowedLargePages.Contains(gpa, level) || HasMmioIn(gpa, level)))
         {
             level--;
         }
 
         return level;
+    }
+
+    private bool HasMmioIn(ulong gpa, int level)
+    {
+        ulong bytes = PageSizeExtensions.AtLevel(level).SizeBytes();
+        ulong page = gpa & ~(bytes - 1);
+        return _guest.LimitBytes - page < bytes || HasMmio?.Invoke(page, bytes) == true;
     }
 
     /// <summary>Sets the accessed bit in every entry on the way and the dirty bit for a store, as the walk that KVM makes for the guest does.</summary>
@@ -310,6 +367,7 @@ public sealed class ShadowPager
             if ((_guest.Read(entryAddress) & flags) != flags)
             {
                 _guest.SetBits(entryAddress, flags);
+                WriteLog?.Mark(path.Tables[level]);
             }
         }
 
@@ -320,19 +378,23 @@ public sealed class ShadowPager
     private int DescendTo(int leafLevel, ulong address, ulong gpa, in GuestWalkPath path, ref bool flush)
     {
         bool dirty = (path.Entry & X64FourLevel.DirtyBit) != 0;
+        AccessRights ofPiece = dirty ? path.Rights : path.Rights & ~AccessRights.Write;
+        AccessRights rights = AccessRights.Unrestricted;
         int index = _rootPage;
         for (int level = X64FourLevel.Levels - 1; level > leafLevel; level--)
         {
             _tables[index].WritesSinceUse = 0;
             ulong entryOffset = TableGeometry.EntryOffset(address, level);
+            if (level > path.Level)
+            {
+                rights &= X64FourLevel.Rights(_guest.Read(path.Tables[level] + entryOffset));
+            }
+
             ShadowRole role = level > path.Level
-                ? new ShadowRole(path.Tables[level - 1], level - 1, Direct: false, Writable: false)
-                : new ShadowRole(gpa & ~((1UL << TableGeometry.ShiftOf(level)) - 1), level - 1, Direct: true, dirty);
-            AccessRights rights = level >= path.Level
-                ? X64FourLevel.Rights(_guest.Read(path.Tables[level] + entryOffset))
-                : AccessRights.All;
-            int child = _tables.Obtain(role, _roots.Current, ref flush);
-            _tables.Link(index, entryOffset, child, rights, ref flush);
+                ? new ShadowRole(path.Tables[level - 1], level - 1, Direct: false, rights)
+                : new ShadowRole(gpa & ~((1UL << TableGeometry.ShiftOf(level)) - 1), level - 1, Direct: true, ofPiece);
+            int child = _tables.Obtain(in role, _roots.Current, ref flush);
+            _tables.Link(index, entryOffset, child, ref flush);
             index = child;
         }
 
@@ -361,16 +423,17 @@ public sealed class ShadowPager
                 page = TableGeometry.PageAddress(guestEntry, 0);
             }
 
-            if (MayPrefetch(guestEntry) && _guest.TryResolve(page, out ulong hpa) && IsMmio?.Invoke(page) != true)
+            if (MayPrefetch(guestEntry, path.Level) && _guest.TryResolve(page, out ulong hpa) && !IsMmioPage(page))
             {
-                AccessRights rights = path.Level == 0 ? X64FourLevel.Rights(guestEntry) : AccessRights.All;
+                AccessRights rights = path.Level == 0 ? X64FourLevel.LeafRights(guestEntry) : AccessRights.Unrestricted;
                 _tables.SetLeaf(leafPage, entryOffset, page, hpa, rights, (guestEntry & X64FourLevel.DirtyBit) != 0);
             }
         }
     }
 
-    private bool MayPrefetch(ulong guestEntry)
+    private bool MayPrefetch(ulong guestEntry, int level)
         => X64FourLevel.IsPresent(guestEntry)
            && (guestEntry & X64FourLevel.AccessedBit) != 0
+           && (guestEntry & _rules.Entries.Reserved(level, isLeaf: true)) == 0
            && (WriteLog is null || (guestEntry & X64FourLevel.DirtyBit) == 0);
 }

@@ -16,20 +16,21 @@ internal sealed class ShadowTables
     private readonly GuestMemory _guest;
     private readonly ShadowPageSet _pages;
     private readonly List<int> _outOfSync = [];
-    private readonly ShadowPoolOptions? _pool;
+    private readonly ShadowPoolOptions _pool;
+    private readonly EntryRules _rules;
     private readonly ShadowStatistics _statistics;
 
     internal ShadowTables(
-        SparseMemory host, GuestMemory guest, FrameAllocator hostFrames, ShadowPoolOptions? pool, ShadowStatistics statistics)
+        SparseMemory host, GuestMemory guest, FrameAllocator hostFrames, ShadowPoolOptions pool, EntryRules rules, ShadowStatistics statistics)
     {
-        (_host, _guest, _pool, _statistics) = (host, guest, pool, statistics);
-        _pages = new ShadowPageSet(host, hostFrames, reusesTables: pool is not null);
+        (_host, _guest, _pool, _rules, _statistics) = (host, guest, pool, rules, statistics);
+        _pages = new ShadowPageSet(host, hostFrames, pool.ReusesTables);
         Leaves = new ShadowLeaves(host);
     }
 
     internal ShadowLeaves Leaves { get; }
 
-    internal ShadowedFrames Shadowed { get; } = new();
+    internal DisallowedLargePages DisallowedLargePages { get; } = new();
 
     internal IWriteLog? WriteLog { get; set; }
 
@@ -37,68 +38,64 @@ internal sealed class ShadowTables
 
     internal ref ShadowPage this[int index] => ref _pages[index];
 
+    /// <summary>The page of a guest root, where it has one.</summary>
+    internal static ShadowRole RootRole(ulong guestRoot)
+        => new(guestRoot, X64FourLevel.Levels - 1, Direct: false, AccessRights.Unrestricted);
+
     /// <summary>Whether a store to the frame must be seen: it holds a shadowed table that is in sync.</summary>
     internal bool IsProtected(ulong gpa)
     {
-        if (!Shadowed.Contains(gpa))
+        int index = _pages.FirstOfTable(gpa);
+        while (index >= 0 && _pages[index].OutOfSync)
         {
-            return false;
+            index = _pages.NextOfTable(index);
         }
 
-        ulong frame = gpa & AddressBits.Frame;
-        for (int level = 0; level < X64FourLevel.Levels; level++)
-        {
-            if (_pages.TryFind(new ShadowRole(frame, level, Direct: false, Writable: false), out int index)
-                && !_pages[index].OutOfSync)
-            {
-                return true;
-            }
-        }
-
-        return false;
+        return index >= 0;
     }
 
     /// <summary>The page of a role. A guest table that the shadow maps writable already is protected, or out of sync from the start.</summary>
-    internal int Obtain(ShadowRole role, ulong guestRoot, ref bool flush)
+    internal int Obtain(in ShadowRole role, ulong guestRoot, ref bool flush)
     {
-        if (_pages.TryFind(role, out int index))
+        if (_pages.TryFind(in role, out int index))
         {
             return index;
         }
 
         _statistics.PagesMade++;
-        index = _pages.FindOrCreate(role, guestRoot);
         if (role.Direct)
         {
-            return index;
+            return _pages.Create(in role, guestRoot);
         }
 
-        Shadowed.Add(role.GuestAddress);
-        if (!_guest.TryResolve(role.GuestAddress, out ulong hpa) || !Leaves.MapsWritable(hpa))
+        if (role.Level > 0)
         {
-            return index;
+            flush |= ZapOutOfSync(role.GuestAddress);
         }
 
-        if (role.Level == 0)
+        index = _pages.Create(in role, guestRoot);
+        DisallowedLargePages.Change(role.GuestAddress, +1);
+        bool isMapped = _guest.TryResolve(role.GuestAddress, out ulong hpa);
+        if (isMapped && role.Level == 0 && Leaves.MapsWritable(hpa))
         {
             _pages[index].OutOfSync = true;
             _outOfSync.Add(index);
         }
-        else
+        else if (isMapped)
         {
-            flush |= Leaves.WithholdWrite(hpa);
+            flush |= Leaves.WithholdWrite(hpa, PageSize.Size4K.SizeBytes()) || Leaves.TlbsDirty;
         }
 
         return index;
     }
 
     /// <summary>Makes an entry of a page refer to a page below; asks for a flush where it referred to something else.</summary>
-    internal void Link(int parent, ulong entryOffset, int child, AccessRights rights, ref bool flush)
+    internal void Link(int parent, ulong entryOffset, int child, ref bool flush)
     {
         ulong entryAddress = _pages[parent].Table + entryOffset;
 
-        // A 4K leaf's bits are those of an upper entry that grants some rights only.
-        ulong wanted = X64FourLevel.LeafEntry(_pages[child].Table, 0, rights, dirty: false);
+        // It grants everything: the rights of the guest's entries are in the role, and so in the leaves.
+        ulong wanted = X64FourLevel.TableEntry(_pages[child].Table);
         ulong present = _host.Read(entryAddress);
         if (present == wanted)
         {
@@ -110,20 +107,31 @@ internal sealed class ShadowTables
             flush = true;
             DropEntry(in _pages[parent], entryOffset);
             ShadowRole role = _pages[child].Role;
-            if (role is { Direct: true, Writable: true })
+            if (role.Direct && (role.Rights & AccessRights.Write) != 0)
             {
-                RemoveReadOnly(role);
+                RemoveReadOnly(in role);
             }
         }
 
+        // The guest owes no invalidation for an entry that was not there: what hangs below may be no staler than now.
+        SynchroniseBelow(child);
         _host.Write(entryAddress, wanted);
         _pages.AddParent(child, entryAddress);
     }
 
-    /// <summary>Writes a leaf of a page, writable only if the guest's is dirty and holds no protected table; returns whether it changed.</summary>
-    internal bool SetLeaf(int index, ulong entryOffset, ulong gpa, ulong hpa, AccessRights rights, bool dirty)
+    /// <summary>
+    /// Writes a leaf of a page, writable only if the guest's is dirty and holds no protected table; returns whether it changed.
+    /// </summary>
+    /// <param name="index">The page.</param>
+    /// <param name="entryOffset">Where the leaf lies in its table, in bytes.</param>
+    /// <param name="gpa">A guest-physical address in the page mapped.</param>
+    /// <param name="hpa">Where that lies.</param>
+    /// <param name="guestRights">What the guest's leaf grants; what its other entries do is in the page's role.</param>
+    /// <param name="dirty">The guest's dirty bit.</param>
+    internal bool SetLeaf(int index, ulong entryOffset, ulong gpa, ulong hpa, AccessRights guestRights, bool dirty)
     {
         int level = _pages[index].Role.Level;
+        AccessRights rights = guestRights & _pages[index].Role.Rights;
         if (!dirty || IsProtected(gpa))
         {
             rights &= ~AccessRights.Write;
@@ -141,40 +149,43 @@ internal sealed class ShadowTables
             LogWritable(gpa, level);
         }
 
+        // A leaf that is dirty and not writable is a shadow-stack page to the hardware, and only to be where it is one to the guest.
+        bool isDirty = dirty && (rights & (AccessRights.Write | AccessRights.ShadowStack)) != 0;
         ulong page = hpa & ~((1UL << TableGeometry.ShiftOf(level)) - 1);
-        return Leaves.Set(entryAddress, level, X64FourLevel.LeafEntry(page, level, rights, dirty));
+        return Leaves.Set(entryAddress, level, X64FourLevel.LeafEntry(page, level, rights, isDirty));
     }
 
-    /// <summary>The guest has written an entry of one of its tables.</summary>
-    internal GuestTableWrite Written(ulong entryAddress, int level)
+    /// <summary>The guest has written an entry of one of its tables; every page that shadows the table follows.</summary>
+    internal GuestTableWrite Written(ulong entryAddress)
     {
-        ulong table = entryAddress & AddressBits.Frame;
-        if (!_pages.TryFind(new ShadowRole(table, level, Direct: false, Writable: false), out int index))
+        int first = _pages.FirstOfTable(entryAddress);
+        if (first < 0)
         {
             return GuestTableWrite.Free;
         }
 
-        ref ShadowPage page = ref _pages[index];
-        if (level == 0)
+        if (!IsUpperTable(first))
         {
-            if (page.OutOfSync)
+            return LetGoOutOfSync(first);
+        }
+
+        bool zapped = false;
+        for (int index = first; index >= 0;)
+        {
+            int next = _pages.NextOfTable(index);
+            ref ShadowPage page = ref _pages[index];
+            DropEntry(in page, entryAddress & 0xFF8);
+            if (page.Role.Level > 0 && ++page.WritesSinceUse >= FloodWrites)
             {
-                return GuestTableWrite.Free;
+                Zap(index);
+                _statistics.Flooded++;
+                zapped = true;
             }
 
-            page.OutOfSync = true;
-            _outOfSync.Add(index);
-            return GuestTableWrite.Unsync;
+            index = next;
         }
 
-        DropEntry(in page, entryAddress & 0xFF8);
-        if (++page.WritesSinceUse < FloodWrites)
-        {
-            return GuestTableWrite.Protected;
-        }
-
-        Zap(index);
-        return GuestTableWrite.ProtectedAndZapped;
+        return zapped ? GuestTableWrite.ProtectedAndZapped : GuestTableWrite.Protected;
     }
 
     /// <summary>Removes a page: its entries, and those that refer to it. What hangs below stays, to be linked again.</summary>
@@ -188,10 +199,14 @@ internal sealed class ShadowTables
 
         if (!page.Role.Direct)
         {
-            Shadowed.Remove(page.Role.GuestAddress);
+            DisallowedLargePages.Change(page.Role.GuestAddress, -1);
         }
 
-        _outOfSync.Remove(index);
+        if (page.OutOfSync)
+        {
+            _outOfSync.Remove(index);
+        }
+
         _pages.Remove(index);
         _statistics.Zapped++;
     }
@@ -210,7 +225,7 @@ internal sealed class ShadowTables
     /// </summary>
     internal bool MakeRoom(int keep)
     {
-        if (_pool is null || _pages.Count + X64FourLevel.Levels <= _pool.MaxPages)
+        if (_pages.Count + X64FourLevel.Levels <= _pool.MaxPages)
         {
             return false;
         }
@@ -232,26 +247,25 @@ internal sealed class ShadowTables
     }
 
     /// <summary>
-    /// Puts the leaf tables of a root, or all, in sync again: their shadows follow the guest's entries, and they are write-protected
-    /// again. Returns whether a mapping of a table lost its write right, so that the guest's TLBs must be flushed.
+    /// Puts the leaf tables that a root's page leads to, or was the first to, in sync again: their shadows follow the guest's entries, and
+    /// they are write-protected again. Returns whether the guest's TLBs must be flushed, for they may hold a table writable.
     /// </summary>
-    internal bool Synchronise(ulong? guestRoot)
+    /// <param name="top">The root's page, or −1 for every leaf table.</param>
+    internal bool Synchronise(int top)
     {
         bool flush = false;
+        _pages.BeginSearch();
         for (int i = _outOfSync.Count - 1; i >= 0; i--)
         {
             int index = _outOfSync[i];
-            if (guestRoot is { } root && _pages[index].GuestRoot != root)
+            if (top >= 0 && _pages[index].GuestRoot != _pages[top].Role.GuestAddress && !_pages.HangsBelow(index, top))
             {
                 continue;
             }
 
-            for (ulong slot = 0; slot < TableGeometry.EntriesPerTable; slot++)
-            {
-                SynchroniseEntry(index, slot * 8);
-            }
-
-            flush |= _guest.TryResolve(_pages[index].Role.GuestAddress, out ulong hpa) && Leaves.WithholdWrite(hpa);
+            SynchroniseEntries(index);
+            flush |= _guest.TryResolve(_pages[index].Role.GuestAddress, out ulong hpa)
+                     && (Leaves.WithholdWrite(hpa, PageSize.Size4K.SizeBytes()) || Leaves.TlbsDirty);
             _pages[index].OutOfSync = false;
             _outOfSync[i] = _outOfSync[^1];
             _outOfSync.RemoveAt(_outOfSync.Count - 1);
@@ -260,13 +274,93 @@ internal sealed class ShadowTables
         return flush;
     }
 
-    /// <summary>Puts the entries of an address in sync again; their tables stay out of sync.</summary>
-    internal void SynchroniseAddress(ulong address)
+    /// <summary>Puts the entry of an address in sync again where a root leads to it; its table stays out of sync.</summary>
+    internal void SynchroniseAddress(ulong guestRoot, ulong address)
     {
-        foreach (int index in _outOfSync)
+        if (_outOfSync.Count == 0 || !_pages.TryFind(RootRole(guestRoot), out int index))
+        {
+            return;
+        }
+
+        for (int level = X64FourLevel.Levels - 1; level > 0; level--)
+        {
+            ulong entry = _host.Read(_pages[index].Table + TableGeometry.EntryOffset(address, level));
+            if (!X64FourLevel.IsPresent(entry) || X64FourLevel.IsLeaf(entry, level))
+            {
+                return;
+            }
+
+            index = _pages.OfTable(TableGeometry.TableAddress(entry));
+        }
+
+        if (_pages[index].OutOfSync)
         {
             SynchroniseEntry(index, TableGeometry.EntryOffset(address, 0));
         }
+    }
+
+    /// <summary>Makes the entries of the out-of-sync leaf tables that a page leads to follow the guest's; they stay out of sync.</summary>
+    private void SynchroniseBelow(int top)
+    {
+        if (_outOfSync.Count == 0)
+        {
+            return;
+        }
+
+        _pages.BeginSearch();
+        foreach (int index in _outOfSync)
+        {
+            if (_pages.HangsBelow(index, top))
+            {
+                SynchroniseEntries(index);
+            }
+        }
+    }
+
+    private bool IsUpperTable(int index)
+    {
+        while (index >= 0 && _pages[index].Role.Level == 0)
+        {
+            index = _pages.NextOfTable(index);
+        }
+
+        return index >= 0;
+    }
+
+    private GuestTableWrite LetGoOutOfSync(int first)
+    {
+        bool wasInSync = false;
+        for (int index = first; index >= 0; index = _pages.NextOfTable(index))
+        {
+            if (!_pages[index].OutOfSync)
+            {
+                _pages[index].OutOfSync = true;
+                _outOfSync.Add(index);
+                _statistics.Unsyncs++;
+                wasInSync = true;
+            }
+        }
+
+        return wasInSync ? GuestTableWrite.Unsync : GuestTableWrite.Free;
+    }
+
+    /// <summary>A frame becomes an upper table, which is never out of sync: what shadows it as a leaf table, and is, goes, as in KVM.</summary>
+    private bool ZapOutOfSync(ulong table)
+    {
+        bool zapped = false;
+        for (int index = _pages.FirstOfTable(table); index >= 0;)
+        {
+            int next = _pages.NextOfTable(index);
+            if (_pages[index].OutOfSync)
+            {
+                Zap(index);
+                zapped = true;
+            }
+
+            index = next;
+        }
+
+        return zapped;
     }
 
     /// <summary>Empties an entry of a shadow page; a page it refers to stays.</summary>
@@ -286,10 +380,10 @@ internal sealed class ShadowTables
     }
 
     /// <summary>The guest's page has become dirty: the read-only direct page of the same piece goes, and what hangs below it.</summary>
-    private void RemoveReadOnly(ShadowRole writable)
+    private void RemoveReadOnly(in ShadowRole writable)
     {
-        ShadowRole readOnly = writable with { Writable = false };
-        if (!_pages.TryFind(readOnly, out int index))
+        ShadowRole readOnly = writable with { Rights = writable.Rights & ~AccessRights.Write };
+        if (!_pages.TryFind(in readOnly, out int index))
         {
             return;
         }
@@ -297,10 +391,18 @@ internal sealed class ShadowTables
         for (int slot = 0; readOnly.Level > 0 && slot < TableGeometry.EntriesPerTable; slot++)
         {
             ulong piece = readOnly.GuestAddress + ((ulong)slot << TableGeometry.ShiftOf(readOnly.Level));
-            RemoveReadOnly(new ShadowRole(piece, readOnly.Level - 1, Direct: true, Writable: true));
+            RemoveReadOnly(writable with { GuestAddress = piece, Level = readOnly.Level - 1 });
         }
 
         Zap(index);
+    }
+
+    private void SynchroniseEntries(int index)
+    {
+        for (ulong slot = 0; slot < TableGeometry.EntriesPerTable; slot++)
+        {
+            SynchroniseEntry(index, slot * 8);
+        }
     }
 
     /// <summary>
@@ -321,10 +423,11 @@ internal sealed class ShadowTables
         ulong gpa = TableGeometry.PageAddress(guestEntry, 0);
         if (X64FourLevel.IsPresent(guestEntry)
             && (guestEntry & X64FourLevel.AccessedBit) != 0
+            && (guestEntry & _rules.Reserved(0, isLeaf: true)) == 0
             && _guest.TryResolve(gpa, out ulong hpa)
             && TableGeometry.PageAddress(shadow, 0) == TableGeometry.PageAddress(hpa, 0))
         {
-            SetLeaf(index, entryOffset, gpa, hpa, X64FourLevel.Rights(guestEntry), (guestEntry & X64FourLevel.DirtyBit) != 0);
+            SetLeaf(index, entryOffset, gpa, hpa, X64FourLevel.LeafRights(guestEntry), (guestEntry & X64FourLevel.DirtyBit) != 0);
         }
         else
         {

@@ -43,7 +43,7 @@ public sealed class GuestRules
     public EntryRules Entries { get; } = new();
 
     /// <summary>Which accesses are allowed.</summary>
-    public AccessPolicy Policy { get; } = new();
+    public AccessPolicy Policy { get; private init; } = new();
 
     /// <summary>The paging mode.</summary>
     public PagingMode Mode { get; private set; }
@@ -54,8 +54,14 @@ public sealed class GuestRules
     /// <summary>Whether the leaf's G bit is looked at: CR4.PGE.</summary>
     public bool GlobalPages { get; private set; }
 
+    /// <summary>Whether pages have protection keys: CR4.PKE or CR4.PKS.</summary>
+    public bool ProtectionKeys { get; private set; }
+
     /// <summary>What decides memory types; null, as at first, where nobody asks for them.</summary>
     public MemoryTypeRules? MemoryTypes { get; set; }
+
+    /// <summary>The rules of shadow tables for a guest: its policy, which follows its registers, and the host's entries.</summary>
+    internal static GuestRules OfShadowTables(GuestRules guest) => new() { Policy = guest.Policy };
 
     /// <summary>Follows the registers. Cost: some nanoseconds, unless CR0, CR4 or EFER changed.</summary>
     public void Update(in PagingRegisters registers)
@@ -75,6 +81,7 @@ public sealed class GuestRules
         (_cr0, _cr4, _efer) = (registers.Cr0, registers.Cr4, registers.Efer);
         Mode = registers.Mode;
         LargePages32 = (registers.Cr4 & Cr4.PageSizeExtensions) != 0;
+        ProtectionKeys = (registers.Cr4 & (Cr4.ProtectionKeysUser | Cr4.ProtectionKeysSupervisor)) != 0;
         GlobalPages = (registers.Cr4 & Cr4.PageGlobalEnable) != 0;
         Policy.Update(in registers);
         bool noExecute = (registers.Efer & Efer.NoExecuteEnable) != 0;

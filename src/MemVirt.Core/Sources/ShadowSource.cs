@@ -16,7 +16,8 @@ namespace MemVirt.Core.Sources;
 public struct ShadowSource<TReader>(ShadowPager pager, TReader reader, PagingStructureCaches? caches = null) : ITranslationSource
     where TReader : struct, ITableReader
 {
-    private TwoStageSource<X64FourLevel, IdentityStage, TReader> _hardware = new(default, reader, TableKind.Shadow, caches);
+    private TwoStageSource<X64FourLevel, IdentityStage, TReader> _hardware
+        = new(default, reader, TableKind.Shadow, caches, GuestRules.OfShadowTables(pager.Rules));
 
     /// <inheritdoc/>
     public uint Context
@@ -77,13 +78,7 @@ public struct ShadowSource<TReader>(ShadowPager pager, TReader reader, PagingStr
     private readonly bool TryResolve(ulong address, AccessRights needed, ref Translation fault, ref bool flushed)
     {
         bool notPresent = fault.Status == TranslationStatus.GuestNotPresent;
-        if (!pager.MayResolve(address, needed, out Translation guestFault))
-        {
-            fault = guestFault;
-            return false;
-        }
-
-        ShadowFaultOutcome outcome = pager.HandleFault(address, (needed & AccessRights.Write) != 0, notPresent);
+        ShadowFaultOutcome outcome = pager.HandleFault(address, needed, notPresent, out Translation guestFault);
         if (outcome.FlushAll)
         {
             flushed = true;
@@ -93,6 +88,7 @@ public struct ShadowSource<TReader>(ShadowPager pager, TReader reader, PagingStr
         switch (outcome.Kind)
         {
             case ShadowFaultKind.Guest:
+                fault = guestFault;
                 return false;
             case ShadowFaultKind.Mmio:
                 fault = Translation.Fault(TranslationStatus.SecondStageNotPresent, pager.LastFaultAddress);

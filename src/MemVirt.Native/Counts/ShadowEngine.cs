@@ -108,7 +108,7 @@ internal sealed class ShadowEngine : IShadowSide, IDisposable
         bool faults = (leaf & (leaf >> 1) & Present) == 0;
         bool isProtected = faults && Resolve(address, leaf) == ShadowFaultKind.ProtectedTable;
         _guest.Write(entry, value);
-        GuestTableWrite cost = _pager.GuestTableWritten(entry, level);
+        GuestTableWrite cost = _pager.GuestTableWritten(entry);
         if (isProtected && cost == GuestTableWrite.Unsync)
         {
             Resolve(address, leaf);

@@ -91,7 +91,9 @@ internal static class RegimeFactory
     {
         var hostFrames = new FrameAllocator(FirstFrame, host.LimitBytes);
         var memory = new GuestMemory(host, hostFrames, hostPages);
-        var pager = new ShadowPager(host, memory, hostFrames);
+
+        // The model has no limit of shadow pages and gives no host frame twice.
+        var pager = new ShadowPager(host, memory, hostFrames, new ShadowPoolOptions(int.MaxValue, ReusesTables: false));
         var watch = new ShadowWriteWatch(pager, hardware.Events);
         var guest = new GuestOperatingSystem<ShadowedTableSpace>(
             new ShadowedTableSpace(new GuestTableSpace(memory, guestFrames), watch), guestFrames, guestPages, processes, hardware.Events);

@@ -74,7 +74,7 @@ internal sealed class ShadowWriteWatch(ShadowPager pager, EventCounters events)
 
     internal void Written(ulong entryAddress, int level)
     {
-        switch (pager.GuestTableWritten(entryAddress, level))
+        switch (pager.GuestTableWritten(entryAddress))
         {
             case GuestTableWrite.Unsync:
                 events.Unsyncs++;
