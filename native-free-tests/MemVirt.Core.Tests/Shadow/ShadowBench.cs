@@ -3,6 +3,7 @@ using MemVirt.Core.Formats;
 using MemVirt.Core.Mapping;
 using MemVirt.Core.Memory;
 using MemVirt.Core.Shadow;
+using MemVirt.Core.Sources;
 
 namespace MemVirt.Core.Tests.Shadow;
 
@@ -11,11 +12,11 @@ internal sealed class ShadowBench : IDisposable
 {
     private Space _space;
 
-    internal ShadowBench(PageSize backing = PageSize.Size4K, ShadowPoolOptions? pool = null)
+    internal ShadowBench(PageSize backing = PageSize.Size4K, ShadowPoolOptions? pool = null, GuestRules? rules = null)
     {
         var hostFrames = new FrameAllocator(1UL << 20, 1UL << 40);
         Guest = new GuestMemory(Host, hostFrames, backing);
-        Pager = new ShadowPager(Host, Guest, hostFrames, pool);
+        Pager = new ShadowPager(Host, Guest, hostFrames, pool, rules);
         _space = new Space(this, new FrameAllocator(0x10_0000, 1UL << 30));
         Root = _space.AllocateTable();
     }

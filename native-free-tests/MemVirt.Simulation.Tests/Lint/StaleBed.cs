@@ -6,6 +6,7 @@ using MemVirt.Core.Formats;
 using MemVirt.Core.Invalidation;
 using MemVirt.Core.Memory;
 using MemVirt.Core.Registers;
+using MemVirt.Core.Shadow;
 using MemVirt.Core.Sources;
 using MemVirt.Core.Stages;
 using MemVirt.Core.Tlb;
@@ -16,8 +17,8 @@ namespace MemVirt.Simulation.Tests.Lint;
 /// <summary>An MMU with every cache there is, over tables at guest-physical addresses below 8 MiB.</summary>
 internal interface IStaleBed : IDisposable
 {
-    /// <summary>What is added to a guest-physical address to get the host-physical one.</summary>
-    ulong Offset { get; }
+    /// <summary>The host-physical address of a guest page, before it moves away or after.</summary>
+    ulong HostPageOf(ulong gpa, bool isAway);
 
     void Write(ulong gpa, ulong word);
 
@@ -52,6 +53,11 @@ internal static class StaleBeds
 
     internal static IStaleBed Npt(PageSize pages)
         => Nested<NptFormat>(pages, CachedTable.GuestPhysical, new NestedTlb(new TagArray(new SetGeometry(16, 4)), PageSize.Size4K));
+
+    internal static IStaleBed Shadow(PageSize pages) => new ShadowBed(pages);
+
+    private static PagingStructureCaches WalkCaches(CachedTable holds)
+        => new(holds, new TagArray(new SetGeometry(4, 4)), new TagArray(new SetGeometry(4, 4)), new TagArray(new SetGeometry(16, 4)));
 
     private static Bed<NestedStage<TFormat, HostTableReader>> Nested<TFormat>(PageSize pages, CachedTable holds, NestedTlb nestedTlb)
         where TFormat : struct, IPageTableFormat
@@ -111,13 +117,14 @@ internal static class StaleBeds
         where TStage : struct, ISecondStage
     {
         private readonly SparseMemory _memory;
+        private readonly ulong _offset;
         private readonly Action<ulong, bool>? _move;
         private readonly Mmu<PagingSource<TStage, HostTableReader>> _mmu;
 
         internal Bed(SparseMemory memory, ulong offset, Func<SparseMemory, (TStage Stage, Action<ulong, bool>? Move)> make, CachedTable holds)
         {
             _memory = memory;
-            Offset = offset;
+            _offset = offset;
             (TStage stage, _move) = make(memory);
             var registers = new PagingRegisters
             {
@@ -125,22 +132,20 @@ internal static class StaleBeds
                 Cr4 = Cr4.PhysicalAddressExtension | Cr4.PageGlobalEnable | Cr4.ProcessContextEnable,
                 Efer = Efer.LongModeEnable | Efer.LongModeActive | Efer.NoExecuteEnable,
             };
-            var caches = new PagingStructureCaches(
-                holds, new TagArray(new SetGeometry(4, 4)), new TagArray(new SetGeometry(4, 4)), new TagArray(new SetGeometry(16, 4)));
             var source = new PagingSource<TStage, HostTableReader>(
-                stage, new HostTableReader(memory), new GuestRules(ProcessorFeatures.Everything, registers), caches);
+                stage, new HostTableReader(memory), new GuestRules(ProcessorFeatures.Everything, registers), WalkCaches(holds));
             _mmu = new Mmu<PagingSource<TStage, HostTableReader>>(source, 64, 4);
         }
 
-        public ulong Offset { get; }
+        public ulong HostPageOf(ulong gpa, bool isAway) => gpa + _offset + (isAway ? Away : 0);
 
         public void Write(ulong gpa, ulong word)
         {
-            _memory.EnsureFrame(gpa + Offset);
-            _memory.Write(gpa + Offset, word);
+            _memory.EnsureFrame(gpa + _offset);
+            _memory.Write(gpa + _offset, word);
         }
 
-        public ulong Read(ulong gpa) => _memory.Read(gpa + Offset);
+        public ulong Read(ulong gpa) => _memory.Read(gpa + _offset);
 
         public bool TryMove(ulong gpa, bool isAway)
         {
@@ -164,5 +169,74 @@ internal static class StaleBeds
         }
 
         public void Dispose() => _memory.Dispose();
+    }
+
+    /// <summary>A VMM with shadow tables: what its pager asks to flush it flushes, and what a page's removal asks for too.</summary>
+    private sealed class ShadowBed : IStaleBed
+    {
+        private readonly SparseMemory _host = new();
+        private readonly GuestMemory _guest;
+        private readonly ShadowPager _pager;
+        private readonly Mmu<ShadowSource<HostTableReader>> _mmu;
+
+        internal ShadowBed(PageSize pages)
+        {
+            var frames = new FrameAllocator(1UL << 20, 1UL << 40);
+            _guest = new GuestMemory(_host, frames, pages);
+            _pager = new ShadowPager(_host, _guest, frames);
+            var source = new ShadowSource<HostTableReader>(_pager, new HostTableReader(_host), WalkCaches(CachedTable.HostPhysical));
+            _mmu = new Mmu<ShadowSource<HostTableReader>>(source, 64, 4);
+        }
+
+        public ulong HostPageOf(ulong gpa, bool isAway) => _guest.TryResolve(gpa, out ulong hpa) ? hpa : 0;
+
+        public void Write(ulong gpa, ulong word)
+        {
+            _guest.EnsureFrame(gpa);
+            _guest.Write(gpa, word);
+            FlushIf(_pager.GuestTableWritten(gpa) == GuestTableWrite.ProtectedAndZapped);
+        }
+
+        public ulong Read(ulong gpa) => _guest.Read(gpa);
+
+        public bool TryMove(ulong gpa, bool isAway)
+        {
+            ulong bytes = _guest.BackingSize.SizeBytes();
+            FlushIf(_pager.Unmap(gpa & ~(bytes - 1), bytes));
+            _guest.Release(gpa);
+            return true;
+        }
+
+        /// <summary>The pager knows PCIDs alone: two virtual processors are two of them.</summary>
+        public void SwitchTo(PagingContext context, ulong root)
+        {
+            bool flush = _pager.LoadRoot(root | context.ProcessContext | ((ulong)context.VirtualProcessor << 11));
+            _mmu.SwitchContext(context);
+            FlushIf(flush);
+        }
+
+        public void Invalidate(in TlbInvalidation invalidation) => _mmu.Invalidate(in invalidation);
+
+        public TranslationStatus Translate(ulong address, MemoryAccess access, out ulong hpa)
+        {
+            TranslationStatus status = _mmu.Translate(GuestVirtualAddress.Create(address), access, out HostPhysicalAddress found);
+            bool isEmulated = access == MemoryAccess.Write && status == TranslationStatus.SecondStageProtection;
+            hpa = isEmulated ? _guest.Resolve(_pager.LastFaultAddress) : found.Value;
+            return isEmulated ? TranslationStatus.Ok : status;
+        }
+
+        public void Dispose()
+        {
+            _guest.Dispose();
+            _host.Dispose();
+        }
+
+        private void FlushIf(bool flush)
+        {
+            if (flush)
+            {
+                _mmu.Invalidate(TlbInvalidation.All);
+            }
+        }
     }
 }

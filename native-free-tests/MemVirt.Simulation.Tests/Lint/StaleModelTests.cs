@@ -37,7 +37,7 @@ public sealed class StaleModelTests(ITestOutputHelper output)
         Move,
     }
 
-    public static TheoryData<string> Beds => ["native", "ept 4k", "ept 2m", "npt 4k", "npt 2m"];
+    public static TheoryData<string> Beds => ["native", "ept 4k", "ept 2m", "npt 4k", "npt 2m", "shadow 4k", "shadow 2m"];
 
     [Theory]
     [MemberData(nameof(Beds))]
@@ -85,7 +85,9 @@ public sealed class StaleModelTests(ITestOutputHelper output)
         "ept 4k" => StaleBeds.Ept(PageSize.Size4K),
         "ept 2m" => StaleBeds.Ept(PageSize.Size2M),
         "npt 4k" => StaleBeds.Npt(PageSize.Size4K),
-        _ => StaleBeds.Npt(PageSize.Size2M),
+        "npt 2m" => StaleBeds.Npt(PageSize.Size2M),
+        "shadow 4k" => StaleBeds.Shadow(PageSize.Size4K),
+        _ => StaleBeds.Shadow(PageSize.Size2M),
     };
 
     private static List<Event> Generate(ulong seed)
@@ -270,6 +272,13 @@ public sealed class StaleModelTests(ITestOutputHelper output)
             ulong target = level == 0 ? (Pages + ((ulong)(what % 16) << 12)) | ((what & 0x30) == 0 ? 0x100UL : 0)
                 : level == 1 && (what & 0x300) == 0 ? (LargePages + ((ulong)((what >> 12) & 1) << 21)) | 0x80 | ((what & 0x10) == 0 ? 0x100UL : 0)
                 : TableAt(level - 1, what % _tablesOfLevel[level - 1]);
+            if ((what & 0xF0_0000) == 0)
+            {
+                // A table as a page, or as a table of another level: as where tables map themselves.
+                int other = (what >> 24) & 3;
+                target = TableAt(other, (what >> 26) % _tablesOfLevel[other]);
+            }
+
             bool isAbsent = (bits & 0x7000) == 0;
             bool isReserved = (bits & 0xF8000) == 0 && level == 3;
             Write(EntryAt(level, table, slot), isAbsent ? 0 : target | rights | (isReserved ? 0x80UL : 0) | ((ulong)bits >> 20 & 0x60));
@@ -353,9 +362,8 @@ public sealed class StaleModelTests(ITestOutputHelper output)
             ulong number = (guestPage - Pages) >> 12;
             bool isMovable = guestPage >= Pages && number < 16;
             bool isAway = isMovable && _isAway[number];
-            ulong here = guestPage + _bed.Offset + (isAway ? StaleBeds.Away : 0);
-            ulong there = guestPage + _bed.Offset + (isAway ? 0 : StaleBeds.Away);
-            return hostPage == here || (isMovable && _mayBeEither[number] && hostPage == there);
+            return hostPage == _bed.HostPageOf(guestPage, isAway)
+                   || (isMovable && _mayBeEither[number] && hostPage == _bed.HostPageOf(guestPage, !isAway));
         }
 
         private bool IsDirty(ulong address)

@@ -84,14 +84,15 @@ public sealed class ShadowPager
     internal GuestRules Rules => _rules;
 
     /// <summary>
-    /// The guest loads CR3 with bit 63 set. A root that is neither current nor one of the three loaded before it has the leaf tables
-    /// that it leads to put in sync again. Returns whether the guest's TLBs must be flushed.
+    /// The guest loads CR3 with bit 63 set. A value that is neither current nor one of the three loaded before it has the leaf tables
+    /// that its root leads to put in sync again. Returns whether the guest's TLBs must be flushed.
     /// </summary>
+    /// <param name="cr3">The root's guest-physical address, and the PCID in bits 11:0 where the guest uses them.</param>
     /// <exception cref="NotSupportedException">The guest's registers are not ones that shadow paging follows.</exception>
-    public bool LoadRoot(ulong guestRoot)
+    public bool LoadRoot(ulong cr3)
     {
         CheckRules();
-        bool isKept = _roots.Load(guestRoot);
+        bool isKept = _roots.Load(cr3);
         bool flush = _tables.MakeRoom(keep: -1);
         ObtainRoot(ref flush);
         flush |= !isKept && _tables.Synchronise(_rootPage);
@@ -110,9 +111,9 @@ public sealed class ShadowPager
     /// </summary>
     public void SynchroniseAddress(ulong address)
     {
-        foreach (ulong root in _roots.All)
+        foreach (ulong cr3 in _roots.All)
         {
-            _tables.SynchroniseAddress(root, address);
+            _tables.SynchroniseAddress(cr3 & AddressBits.Frame, address);
         }
     }
 
@@ -189,7 +190,7 @@ public sealed class ShadowPager
             return Emulate(ShadowFaultKind.Mmio, LastFaultAddress);
         }
 
-        GuestWalkPath path = GuestWalkPath.Walk<X64FourLevel>(_guest, _rules.Entries, _roots.Current, address);
+        GuestWalkPath path = GuestWalkPath.Walk<X64FourLevel>(_guest, _rules.Entries, CurrentRoot, address);
         if (IsGuestFault(in path, needed, out guestFault))
         {
             return new ShadowFaultOutcome(ShadowFaultKind.Guest, FlushAll: false);
@@ -197,13 +198,13 @@ public sealed class ShadowPager
 
         bool isStore = (needed & AccessRights.Write) != 0;
         ulong gpa = TableGeometry.PageAddress(path.Entry, path.Level) | OffsetBelow(address, path.Level);
+        SetFlags(ref path, address, isStore);
         if (isStore && _tables.IsProtected(gpa))
         {
             return Emulate(ShadowFaultKind.ProtectedTable, gpa);
         }
 
         bool flush = _tables.MakeRoom(keep: _rootPage);
-        SetFlags(ref path, address, isStore);
         bool isMmio = IsMmioPage(gpa);
         ulong hpa = isMmio ? 0 : _guest.Resolve(gpa);
         int leafLevel = isMmio ? 0 : LeafLevelOf(gpa, path.Level);
@@ -266,11 +267,13 @@ public sealed class ShadowPager
         return cost;
     }
 
+    private ulong CurrentRoot => _roots.Current & AddressBits.Frame;
+
     private static ulong OffsetBelow(ulong address, int level) => address & ((1UL << TableGeometry.ShiftOf(level)) - 1);
 
     private void ObtainRoot(ref bool flush)
     {
-        _rootPage = _tables.Obtain(ShadowTables.RootRole(_roots.Current), _roots.Current, ref flush);
+        _rootPage = _tables.Obtain(ShadowTables.RootRole(CurrentRoot), CurrentRoot, ref flush);
         ShadowRoot = _tables[_rootPage].Table;
     }
 
@@ -393,7 +396,7 @@ public sealed class ShadowPager
             ShadowRole role = level > path.Level
                 ? new ShadowRole(path.Tables[level - 1], level - 1, Direct: false, rights)
                 : new ShadowRole(gpa & ~((1UL << TableGeometry.ShiftOf(level)) - 1), level - 1, Direct: true, ofPiece);
-            int child = _tables.Obtain(in role, _roots.Current, ref flush);
+            int child = _tables.Obtain(in role, CurrentRoot, ref flush);
             _tables.Link(index, entryOffset, child, ref flush);
             index = child;
         }
