@@ -11,14 +11,14 @@ public sealed class VerifyKvmCommandTests
     {
         RequireLinux();
         Cli.Tests.Cli.Run("verify", "kvm", "--device", "/dev/no-such-device")
-            .FailsWith(3, "/dev/no-such-device cannot be opened", "No such file");
+            .FailsWith(3, "/dev/no-such-device cannot be opened", "No such file", "load the module");
     }
 
     [SkippableFact]
     public void A_device_that_is_no_kvm_is_told_in_one_line_with_exit_code_3()
     {
         RequireLinux();
-        Cli.Tests.Cli.Run("verify", "kvm", "--device", "/dev/null").FailsWith(3, "/dev/null is no KVM device");
+        Cli.Tests.Cli.Run("verify", "kvm", "--device", "/dev/null").FailsWith(3, "/dev/null is no KVM device", "--device");
     }
 
     [Theory]

@@ -78,6 +78,20 @@ public sealed class SharedTablesTests : IDisposable
         Assert.Null(_bench.LeafOf(Base));
     }
 
+    /// <summary>INVPCID names an address of a process that is not the current one; its root stays kept, and is not synchronised on return.</summary>
+    [Fact]
+    public void An_address_is_put_in_sync_under_every_root_that_is_kept()
+    {
+        ulong entry = Map(Base, Data);
+        _bench.Pager.LoadRoot(_bench.Root);
+        Fault(Base, store: true);
+        _bench.Pager.LoadRoot(_bench.NewTable());
+        Assert.Equal(GuestTableWrite.Unsync, Remap(entry));
+        _bench.Pager.SynchroniseAddress(Base);
+        _bench.Pager.LoadRoot(_bench.Root);
+        Assert.Null(_bench.LeafOf(Base));
+    }
+
     /// <summary>PML4[511] refers to the PML4, so that the page directory is a leaf table too, and stays protected as both.</summary>
     [Fact]
     public void A_table_shadowed_at_two_levels_follows_a_write_at_both()

@@ -171,9 +171,16 @@ internal static class StaleBeds
         public void Dispose() => _memory.Dispose();
     }
 
-    /// <summary>A VMM with shadow tables: what its pager asks to flush it flushes, and what a page's removal asks for too.</summary>
+    /// <summary>
+    /// A VMM with shadow tables, which flushes what its pager asks for and nothing else, and a guest that writes its tables through its
+    /// own mapping of them: the pager hears of a store only where the MMU says that it faults.
+    /// </summary>
     private sealed class ShadowBed : IStaleBed
     {
+        // Its slot of a root is none that an address of the test uses at another level.
+        private const ulong Window = 9UL << 39;
+        private const ulong WindowTables = 0x60_0000;
+        private const ulong LargePage = 0xE7;
         private readonly SparseMemory _host = new();
         private readonly GuestMemory _guest;
         private readonly ShadowPager _pager;
@@ -186,6 +193,13 @@ internal static class StaleBeds
             _pager = new ShadowPager(_host, _guest, frames);
             var source = new ShadowSource<HostTableReader>(_pager, new HostTableReader(_host), WalkCaches(CachedTable.HostPhysical));
             _mmu = new Mmu<ShadowSource<HostTableReader>>(source, 64, 4);
+            _guest.EnsureFrame(WindowTables);
+            _guest.EnsureFrame(WindowTables + 0x1000);
+            _guest.Write(WindowTables, X64FourLevel.TableEntry(WindowTables + 0x1000));
+            for (ulong page = 0; page < MemoryBytes; page += PageSize.Size2M.SizeBytes())
+            {
+                _guest.Write(WindowTables + 0x1000 + TableGeometry.EntryOffset(page, 1), page | LargePage);
+            }
         }
 
         public ulong HostPageOf(ulong gpa, bool isAway) => _guest.TryResolve(gpa, out ulong hpa) ? hpa : 0;
@@ -193,8 +207,19 @@ internal static class StaleBeds
         public void Write(ulong gpa, ulong word)
         {
             _guest.EnsureFrame(gpa);
+            TranslationStatus status = TranslationStatus.SecondStageProtection;
+            if (_pager.ShadowRoot != 0)
+            {
+                status = _mmu.Translate(GuestVirtualAddress.Create(Window + gpa), MemoryAccess.Write, out HostPhysicalAddress hpa);
+                Assert.True(
+                    status == TranslationStatus.SecondStageProtection || hpa.Value == _guest.Resolve(gpa), $"The window is lost: {status}.");
+            }
+
             _guest.Write(gpa, word);
-            FlushIf(_pager.GuestTableWritten(gpa) == GuestTableWrite.ProtectedAndZapped);
+            if (status == TranslationStatus.SecondStageProtection)
+            {
+                FlushIf(_pager.GuestTableWritten(gpa) == GuestTableWrite.ProtectedAndZapped);
+            }
         }
 
         public ulong Read(ulong gpa) => _guest.Read(gpa);
@@ -210,6 +235,11 @@ internal static class StaleBeds
         /// <summary>The pager knows PCIDs alone: two virtual processors are two of them.</summary>
         public void SwitchTo(PagingContext context, ulong root)
         {
+            if (_guest.Read(root + TableGeometry.EntryOffset(Window, 3)) == 0)
+            {
+                Write(root + TableGeometry.EntryOffset(Window, 3), X64FourLevel.TableEntry(WindowTables));
+            }
+
             bool flush = _pager.LoadRoot(root | context.ProcessContext | ((ulong)context.VirtualProcessor << 11));
             _mmu.SwitchContext(context);
             FlushIf(flush);

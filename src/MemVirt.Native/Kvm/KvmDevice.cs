@@ -27,7 +27,14 @@ public sealed class KvmDevice : IDisposable
         int opened = SystemCalls.Open(path, SystemCalls.OpenReadWrite | SystemCalls.OpenCloseOnExec);
         if (opened < 0)
         {
-            throw new KvmUnavailableException($"{path} cannot be opened: {Marshal.GetLastPInvokeErrorMessage()}");
+            int error = Marshal.GetLastPInvokeError();
+            string remedy = error switch
+            {
+                SystemCalls.ErrorNoSuchFile => "; load the module kvm_intel or kvm_amd, or name another device with --device",
+                SystemCalls.ErrorPermissionDenied => "; add this user to the device's group, kvm as a rule",
+                _ => string.Empty,
+            };
+            throw new KvmUnavailableException($"{path} cannot be opened: {Marshal.GetPInvokeErrorMessage(error)}{remedy}");
         }
 
         var descriptor = new FileDescriptor(opened);
@@ -38,7 +45,7 @@ public sealed class KvmDevice : IDisposable
         }
 
         string message = version < 0
-            ? $"{path} is no KVM device: {Marshal.GetLastPInvokeErrorMessage()}"
+            ? $"{path} is no KVM device: {Marshal.GetLastPInvokeErrorMessage()}; name one with --device"
             : $"{path} has KVM API version {version}; {KvmRequests.ApiVersion} is needed";
         descriptor.Dispose();
         throw new KvmUnavailableException(message);

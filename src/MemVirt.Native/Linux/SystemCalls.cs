@@ -22,7 +22,9 @@ internal static unsafe partial class SystemCalls
     internal const int SignalMaskBlock = 0;
     internal const int NumberOfGetThreadId = 186;
     internal const int NumberOfThreadKill = 234;
+    internal const int ErrorNoSuchFile = 2;
     internal const int ErrorInterrupted = 4;
+    internal const int ErrorPermissionDenied = 13;
 
     [LibraryImport("libc", EntryPoint = "open", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     internal static partial int Open(string path, int flags);
