@@ -140,7 +140,7 @@ public sealed class ShadowCountTests : IDisposable
     {
         Map(accessed: true, dirty: true);
         Touch(store: true);
-        ulong[] others = [.. Enumerable.Range(0, 4).Select(_ => _bench.NewTable())];
+        ulong[] others = [.. Enumerable.Range(1, 4).Select(pcid => _bench.NewTable() + (uint)pcid)];
         _bench.Write(_entries[0], _bench.Guest.Read(_entries[0]), 0);
         LoadAll(others.AsSpan(0, 3));
         _bench.Pager.LoadRoot(_bench.Root);

@@ -2,6 +2,7 @@ using MemVirt.Core.Access;
 using MemVirt.Core.Addresses;
 using MemVirt.Core.Faults;
 using MemVirt.Core.Formats;
+using MemVirt.Core.Registers;
 using MemVirt.Core.Shadow;
 using MemVirt.Core.Sources;
 using MemVirt.Core.Walking;
@@ -78,6 +79,49 @@ public sealed class SharedTablesTests : IDisposable
         Assert.Null(_bench.LeafOf(Base));
     }
 
+    /// <summary>What a PCID's old root leads to can have come into none of its TLB entries since the PCID had another.</summary>
+    [Fact]
+    public void A_pcid_that_returns_to_an_old_root_leads_to_no_page_of_before()
+    {
+        ulong entry = Map(Base, Data);
+        _bench.Pager.LoadRoot(_bench.Root | 1);
+        Fault(Base, store: true);
+        _bench.Pager.LoadRoot(_bench.NewTable() | 1);
+        Remap(entry);
+        _bench.Pager.LoadRoot(_bench.Root | 1);
+        Assert.Null(_bench.LeafOf(Base));
+    }
+
+    /// <summary>INVLPG under another PCID covers a global page, all of its pieces too.</summary>
+    [Theory]
+    [InlineData(0)]
+    [InlineData(1)]
+    public void A_global_page_is_global_to_the_hardware_too(int level)
+    {
+        var registers = new PagingRegisters
+        {
+            Cr0 = Cr0.Paging | Cr0.ProtectionEnable | Cr0.WriteProtect,
+            Cr4 = Cr4.PhysicalAddressExtension | Cr4.PageGlobalEnable,
+            Efer = Efer.LongModeEnable | Efer.LongModeActive | Efer.NoExecuteEnable,
+        };
+        var rules = new GuestRules(ProcessorFeatures.Everything, registers);
+        using var bench = new ShadowBench(rules: rules);
+        foreach (ulong page in new[] { Base, Base + 0x4000_0000 })
+        {
+            ulong leaf = X64FourLevel.LeafEntry(Data, level, AccessRights.All, dirty: true) | (page == Base ? X64FourLevel.Global : 0);
+            bench.Write(bench.EnsureEntry(page, level), leaf, level);
+        }
+
+        bench.Pager.LoadRoot(bench.Root);
+        Mmu<ShadowSource<HostTableReader>> mmu = MmuFactory.Shadow(bench.Host, bench.Pager);
+        Assert.True(mmu.TranslateBeyondFront(GuestVirtualAddress.Create(Base), MemoryAccess.Read).IsGlobal);
+        Assert.False(mmu.TranslateBeyondFront(GuestVirtualAddress.Create(Base + 0x4000_0000), MemoryAccess.Read).IsGlobal);
+        registers = registers with { Cr4 = Cr4.PhysicalAddressExtension };
+        rules.Update(in registers);
+        mmu.Invalidate(Invalidation.TlbInvalidation.All);
+        Assert.False(mmu.TranslateBeyondFront(GuestVirtualAddress.Create(Base), MemoryAccess.Read).IsGlobal);
+    }
+
     /// <summary>INVPCID names an address of a process that is not the current one; its root stays kept, and is not synchronised on return.</summary>
     [Fact]
     public void An_address_is_put_in_sync_under_every_root_that_is_kept()
@@ -85,7 +129,7 @@ public sealed class SharedTablesTests : IDisposable
         ulong entry = Map(Base, Data);
         _bench.Pager.LoadRoot(_bench.Root);
         Fault(Base, store: true);
-        _bench.Pager.LoadRoot(_bench.NewTable());
+        _bench.Pager.LoadRoot(_bench.NewTable() | 1);
         Assert.Equal(GuestTableWrite.Unsync, Remap(entry));
         _bench.Pager.SynchroniseAddress(Base);
         _bench.Pager.LoadRoot(_bench.Root);

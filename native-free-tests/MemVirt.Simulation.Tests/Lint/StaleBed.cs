@@ -42,6 +42,13 @@ internal static class StaleBeds
     /// <summary>How far the second host page of a guest page lies from the first.</summary>
     internal const ulong Away = 3UL << 30;
 
+    private static readonly PagingRegisters Registers = new()
+    {
+        Cr0 = Cr0.Paging | Cr0.ProtectionEnable | Cr0.WriteProtect,
+        Cr4 = Cr4.PhysicalAddressExtension | Cr4.PageGlobalEnable | Cr4.ProcessContextEnable,
+        Efer = Efer.LongModeEnable | Efer.LongModeActive | Efer.NoExecuteEnable,
+    };
+
     private const ulong MemoryBytes = 8UL << 20;
     private const ulong HostOffset = 1UL << 30;
     private const ulong StageTables = 2UL << 30;
@@ -126,14 +133,8 @@ internal static class StaleBeds
             _memory = memory;
             _offset = offset;
             (TStage stage, _move) = make(memory);
-            var registers = new PagingRegisters
-            {
-                Cr0 = Cr0.Paging | Cr0.ProtectionEnable | Cr0.WriteProtect,
-                Cr4 = Cr4.PhysicalAddressExtension | Cr4.PageGlobalEnable | Cr4.ProcessContextEnable,
-                Efer = Efer.LongModeEnable | Efer.LongModeActive | Efer.NoExecuteEnable,
-            };
             var source = new PagingSource<TStage, HostTableReader>(
-                stage, new HostTableReader(memory), new GuestRules(ProcessorFeatures.Everything, registers), WalkCaches(holds));
+                stage, new HostTableReader(memory), new GuestRules(ProcessorFeatures.Everything, Registers), WalkCaches(holds));
             _mmu = new Mmu<PagingSource<TStage, HostTableReader>>(source, 64, 4);
         }
 
@@ -190,7 +191,7 @@ internal static class StaleBeds
         {
             var frames = new FrameAllocator(1UL << 20, 1UL << 40);
             _guest = new GuestMemory(_host, frames, pages);
-            _pager = new ShadowPager(_host, _guest, frames);
+            _pager = new ShadowPager(_host, _guest, frames, rules: new GuestRules(ProcessorFeatures.Everything, Registers));
             var source = new ShadowSource<HostTableReader>(_pager, new HostTableReader(_host), WalkCaches(CachedTable.HostPhysical));
             _mmu = new Mmu<ShadowSource<HostTableReader>>(source, 64, 4);
             _guest.EnsureFrame(WindowTables);

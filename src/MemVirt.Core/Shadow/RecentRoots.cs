@@ -1,6 +1,11 @@
+using MemVirt.Core.Access;
+
 namespace MemVirt.Core.Shadow;
 
-/// <summary>The current CR3 and the three loaded most recently before it, which stay in sync (KVM's cached previous roots).</summary>
+/// <summary>
+/// The current CR3 and the three loaded most recently before it, which stay in sync (KVM's cached previous roots); of a PCID, the last one
+/// alone, for once a PCID has another root nothing more of the old one may come into its TLB entries.
+/// </summary>
 internal sealed class RecentRoots
 {
     private const int Kept = 4;
@@ -14,18 +19,25 @@ internal sealed class RecentRoots
     internal ReadOnlySpan<ulong> All => _roots.AsSpan(0, _count);
 
     /// <summary>Makes a CR3 current; false where it was not among those kept.</summary>
-    internal bool Load(ulong root)
+    internal bool Load(ulong cr3)
     {
-        int place = Array.IndexOf(_roots, root, 0, _count);
-        bool cached = place >= 0;
-        if (!cached)
+        int place = 0;
+        while (place < _count && PcidOf(_roots[place]) != PcidOf(cr3))
+        {
+            place++;
+        }
+
+        bool isKept = place < _count && _roots[place] == cr3;
+        if (place == _count)
         {
             _count = Math.Min(_count + 1, Kept);
             place = _count - 1;
         }
 
         Array.Copy(_roots, 0, _roots, 1, place);
-        _roots[0] = root;
-        return cached;
+        _roots[0] = cr3;
+        return isKept;
     }
+
+    private static ulong PcidOf(ulong cr3) => cr3 & PagingContext.MaxProcessContext;
 }

@@ -80,7 +80,7 @@ internal sealed class ShadowLeaves(SparseMemory host)
                     if ((rights & AccessRights.Write) != 0)
                     {
                         // Clean, for a leaf that is dirty and not writable is a shadow-stack page.
-                        host.Write(leaf, X64FourLevel.LeafEntry(page, level, rights & ~AccessRights.Write, dirty: false));
+                        host.Write(leaf, entry & ~(X64FourLevel.Writable | X64FourLevel.DirtyBit));
                         changed = true;
                     }
                 }

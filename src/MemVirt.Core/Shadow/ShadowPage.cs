@@ -13,7 +13,8 @@ namespace MemVirt.Core.Shadow;
 /// What the guest's entries above it grant together, so that a table reached by paths of different rights has a page for each. Of a
 /// direct page, what the guest's leaf grants, without <see cref="AccessRights.Write"/> while that is clean.
 /// </param>
-internal readonly record struct ShadowRole(ulong GuestAddress, int Level, bool Direct, AccessRights Rights);
+/// <param name="Global">Of a direct page, the guest leaf's G bit.</param>
+internal readonly record struct ShadowRole(ulong GuestAddress, int Level, bool Direct, AccessRights Rights, bool Global = false);
 
 /// <summary>One shadow table. Kept by index in <see cref="ShadowPageSet"/>.</summary>
 internal struct ShadowPage

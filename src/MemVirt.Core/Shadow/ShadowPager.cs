@@ -87,7 +87,9 @@ public sealed class ShadowPager
     /// The guest loads CR3 with bit 63 set. A value that is neither current nor one of the three loaded before it has the leaf tables
     /// that its root leads to put in sync again. Returns whether the guest's TLBs must be flushed.
     /// </summary>
-    /// <param name="cr3">The root's guest-physical address, and the PCID in bits 11:0 where the guest uses them.</param>
+    /// <param name="cr3">
+    /// The root's guest-physical address, and the PCID in bits 11:0 (0 where the guest uses none, so that a flush goes with every load).
+    /// </param>
     /// <exception cref="NotSupportedException">The guest's registers are not ones that shadow paging follows.</exception>
     public bool LoadRoot(ulong cr3)
     {
@@ -221,9 +223,7 @@ public sealed class ShadowPager
             return Emulate(ShadowFaultKind.Mmio, gpa) with { FlushAll = Flushing(flush) };
         }
 
-        // Of a piece, the guest's leaf is in the direct page's role.
-        AccessRights rights = leafLevel == path.Level ? X64FourLevel.LeafRights(path.Entry) : AccessRights.Unrestricted;
-        bool changed = _tables.SetLeaf(leafPage, leafOffset, gpa, hpa, rights, isDirty);
+        bool changed = _tables.SetLeaf(leafPage, leafOffset, gpa, hpa, path.Entry);
         Statistics.FaultsFixed += changed ? 1 : 0;
         Statistics.FaultsSpurious += changed ? 0 : 1;
         if (leafLevel == 0)
@@ -395,7 +395,7 @@ public sealed class ShadowPager
 
             ShadowRole role = level > path.Level
                 ? new ShadowRole(path.Tables[level - 1], level - 1, Direct: false, rights)
-                : new ShadowRole(gpa & ~((1UL << TableGeometry.ShiftOf(level)) - 1), level - 1, Direct: true, ofPiece);
+                : new ShadowRole(gpa & ~((1UL << TableGeometry.ShiftOf(level)) - 1), level - 1, Direct: true, ofPiece, (path.Entry & X64FourLevel.Global) != 0);
             int child = _tables.Obtain(in role, CurrentRoot, ref flush);
             _tables.Link(index, entryOffset, child, ref flush);
             index = child;
@@ -428,8 +428,7 @@ public sealed class ShadowPager
 
             if (MayPrefetch(guestEntry, path.Level) && _guest.TryResolve(page, out ulong hpa) && !IsMmioPage(page))
             {
-                AccessRights rights = path.Level == 0 ? X64FourLevel.LeafRights(guestEntry) : AccessRights.Unrestricted;
-                _tables.SetLeaf(leafPage, entryOffset, page, hpa, rights, (guestEntry & X64FourLevel.DirtyBit) != 0);
+                _tables.SetLeaf(leafPage, entryOffset, page, hpa, guestEntry);
             }
         }
     }

@@ -126,12 +126,12 @@ internal sealed class ShadowTables
     /// <param name="entryOffset">Where the leaf lies in its table, in bytes.</param>
     /// <param name="gpa">A guest-physical address in the page mapped.</param>
     /// <param name="hpa">Where that lies.</param>
-    /// <param name="guestRights">What the guest's leaf grants; what its other entries do is in the page's role.</param>
-    /// <param name="dirty">The guest's dirty bit.</param>
-    internal bool SetLeaf(int index, ulong entryOffset, ulong gpa, ulong hpa, AccessRights guestRights, bool dirty)
+    /// <param name="guestLeaf">The guest's leaf; what its other entries grant is in the page's role.</param>
+    internal bool SetLeaf(int index, ulong entryOffset, ulong gpa, ulong hpa, ulong guestLeaf)
     {
         int level = _pages[index].Role.Level;
-        AccessRights rights = guestRights & _pages[index].Role.Rights;
+        bool dirty = (guestLeaf & X64FourLevel.DirtyBit) != 0;
+        AccessRights rights = X64FourLevel.LeafRights(guestLeaf) & _pages[index].Role.Rights;
         if (!dirty || IsProtected(gpa))
         {
             rights &= ~AccessRights.Write;
@@ -152,7 +152,7 @@ internal sealed class ShadowTables
         // A leaf that is dirty and not writable is a shadow-stack page to the hardware, and only to be where it is one to the guest.
         bool isDirty = dirty && (rights & (AccessRights.Write | AccessRights.ShadowStack)) != 0;
         ulong page = hpa & ~((1UL << TableGeometry.ShiftOf(level)) - 1);
-        return Leaves.Set(entryAddress, level, X64FourLevel.LeafEntry(page, level, rights, isDirty));
+        return Leaves.Set(entryAddress, level, X64FourLevel.LeafEntry(page, level, rights, isDirty) | (guestLeaf & X64FourLevel.Global));
     }
 
     /// <summary>The guest has written an entry of one of its tables; every page that shadows the table follows.</summary>
@@ -427,7 +427,7 @@ internal sealed class ShadowTables
             && _guest.TryResolve(gpa, out ulong hpa)
             && TableGeometry.PageAddress(shadow, 0) == TableGeometry.PageAddress(hpa, 0))
         {
-            SetLeaf(index, entryOffset, gpa, hpa, X64FourLevel.LeafRights(guestEntry), (guestEntry & X64FourLevel.DirtyBit) != 0);
+            SetLeaf(index, entryOffset, gpa, hpa, guestEntry);
         }
         else
         {

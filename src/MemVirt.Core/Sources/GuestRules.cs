@@ -15,6 +15,7 @@ public sealed class GuestRules
     private ulong _cr0;
     private ulong _cr4;
     private ulong _efer;
+    private GuestRules? _ofShadowTables;
 
     /// <summary>Shared by whoever names no rules; never updated.</summary>
     internal static readonly GuestRules Default = new();
@@ -60,8 +61,10 @@ public sealed class GuestRules
     /// <summary>What decides memory types; null, as at first, where nobody asks for them.</summary>
     public MemoryTypeRules? MemoryTypes { get; set; }
 
-    /// <summary>The rules of shadow tables for a guest: its policy, which follows its registers, and the host's entries.</summary>
-    internal static GuestRules OfShadowTables(GuestRules guest) => new() { Policy = guest.Policy };
+    /// <summary>
+    /// The rules of shadow tables for this guest: its policy and CR4.PGE, which follow its registers, and the host's entries.
+    /// </summary>
+    internal GuestRules OfShadowTables() => _ofShadowTables ??= new GuestRules { Policy = Policy, GlobalPages = GlobalPages };
 
     /// <summary>Follows the registers. Cost: some nanoseconds, unless CR0, CR4 or EFER changed.</summary>
     public void Update(in PagingRegisters registers)
@@ -83,6 +86,11 @@ public sealed class GuestRules
         LargePages32 = (registers.Cr4 & Cr4.PageSizeExtensions) != 0;
         ProtectionKeys = (registers.Cr4 & (Cr4.ProtectionKeysUser | Cr4.ProtectionKeysSupervisor)) != 0;
         GlobalPages = (registers.Cr4 & Cr4.PageGlobalEnable) != 0;
+        if (_ofShadowTables is not null)
+        {
+            _ofShadowTables.GlobalPages = GlobalPages;
+        }
+
         Policy.Update(in registers);
         bool noExecute = (registers.Efer & Efer.NoExecuteEnable) != 0;
         switch (Mode)

@@ -17,7 +17,7 @@ public struct ShadowSource<TReader>(ShadowPager pager, TReader reader, PagingStr
     where TReader : struct, ITableReader
 {
     private TwoStageSource<X64FourLevel, IdentityStage, TReader> _hardware
-        = new(default, reader, TableKind.Shadow, caches, GuestRules.OfShadowTables(pager.Rules));
+        = new(default, reader, TableKind.Shadow, caches, pager.Rules.OfShadowTables());
 
     /// <inheritdoc/>
     public uint Context
@@ -65,6 +65,11 @@ public struct ShadowSource<TReader>(ShadowPager pager, TReader reader, PagingStr
         if (invalidation.Scope == InvalidationScope.Address)
         {
             pager.SynchroniseAddress(invalidation.Address.Value);
+            if (invalidation.IncludesGlobals && pager.SplitsPages)
+            {
+                // A global page of the guest may be a table of pieces here, held for every PCID.
+                caches?.Clear();
+            }
         }
         else
         {

@@ -46,7 +46,7 @@ internal struct ShadowModel(
     public void SwitchTo(int process, uint context)
     {
         _process = process;
-        pager.LoadRoot(guest.RootOf(process));
+        pager.LoadRoot(guest.RootOf(process) | (context & PagingContext.MaxProcessContext));
         _hardware.Root = pager.ShadowRoot;
         _hardware.Context = context;
     }
