@@ -19,7 +19,6 @@ internal readonly struct Tables(SparseMemory memory, FrameAllocator frames, ulon
     public ulong AllocateTable()
     {
         ulong table = frames.Allocate(PageSize.Size4K);
-        memory.EnsureFrame(table + offset);
         return table;
     }
 

@@ -18,10 +18,6 @@ internal static class Throw
         => throw new InvalidOperationException($"Physical memory is used up: 0x{end:x} lies past the limit of 0x{limit:x} bytes.");
 
     [DoesNotReturn]
-    internal static void FrameAbsent(ulong address)
-        => throw new InvalidOperationException($"Nothing is mapped at physical address 0x{address:x}: ensure the frame first.");
-
-    [DoesNotReturn]
     internal static void BadGeometry(string message) => throw new ArgumentException(message);
 
     [DoesNotReturn]

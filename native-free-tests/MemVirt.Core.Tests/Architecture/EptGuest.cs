@@ -35,7 +35,6 @@ internal sealed class EptGuest : IDisposable
         }
 
         Put(GuestEntry(0), PageGpa | (user ? 7UL : 3UL));
-        _memory.EnsureFrame(HostOfGuest + PageGpa);
         Registers = new PagingRegisters
         {
             Cr0 = Cr0.Paging | Cr0.ProtectionEnable | Cr0.WriteProtect,
@@ -71,7 +70,6 @@ internal sealed class EptGuest : IDisposable
 
     internal void Put(ulong hostAddress, ulong word)
     {
-        _memory.EnsureFrame(hostAddress);
         _memory.Write(hostAddress, word);
     }
 

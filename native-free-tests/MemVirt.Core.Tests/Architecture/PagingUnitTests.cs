@@ -374,13 +374,11 @@ public sealed class PagingUnitTests : IDisposable
 
     private void Put(ulong address, ulong word)
     {
-        _memory.EnsureFrame(address);
         _memory.Write(address, word);
     }
 
     private void Put32(ulong address, ulong entry)
     {
-        _memory.EnsureFrame(address);
         int shift = (int)(address & 4) * 8;
         _memory.Write(address & ~7UL, (_memory.Read(address & ~7UL) & ~((ulong)uint.MaxValue << shift)) | (entry << shift));
     }

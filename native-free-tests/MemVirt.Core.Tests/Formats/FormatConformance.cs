@@ -140,7 +140,6 @@ public abstract class FormatConformance<TFormat>
         {
             ulong entry = each == level ? changed : Entry(each, each == leafLevel);
             ulong place = TableOf(each) + TFormat.EntryOffset(Address, each);
-            memory.EnsureFrame(place);
             memory.Write(place & ~7UL, entry << ((int)(place & 4) * 8));
         }
 

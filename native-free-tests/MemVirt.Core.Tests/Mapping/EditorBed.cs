@@ -62,7 +62,7 @@ internal sealed class EditorBed<TFormat> : IDisposable
         for (int level = TFormat.Levels - 1; ; level--)
         {
             ulong entryAddress = table + TFormat.EntryOffset(address, level);
-            ulong entry = Memory.Read(entryAddress);
+            ulong entry = Memory.Read(entryAddress & ~7UL);
             if (TFormat.EntryBytes == 4)
             {
                 entry = (uint)(entry >> ((int)(entryAddress & 4) * 8));

@@ -28,14 +28,6 @@ internal sealed class EngineUnderTest : IDisposable
     private bool _isNewSet;
     private (ulong Cr0, ulong Cr4, uint Pkru, uint Pkrs) _judges;
 
-    internal EngineUnderTest()
-    {
-        for (ulong frame = 0; frame < CaseGenerator.Frames; frame++)
-        {
-            Memory.EnsureFrame(frame << 12);
-        }
-    }
-
     internal SparseMemory Memory { get; } = new();
 
     /// <summary>What an MMU answered differently when it was asked again; null where it did not.</summary>

@@ -259,7 +259,6 @@ public sealed class ShootdownSoakTests(ITestOutputHelper output)
 
         private void Fill(ulong frame, ulong value)
         {
-            _memory.EnsureFrame(frame);
             for (ulong word = 0; word < Processors; word++)
             {
                 _memory.Write(frame + (word * 8), value);

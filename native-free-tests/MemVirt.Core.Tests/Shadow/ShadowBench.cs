@@ -94,7 +94,6 @@ internal sealed class ShadowBench : IDisposable
         public ulong AllocateTable()
         {
             ulong table = frames.Allocate(PageSize.Size4K);
-            bench.Guest.EnsureFrame(table);
             return table;
         }
     }

@@ -111,7 +111,6 @@ public sealed class ShadowCountTests : IDisposable
     {
         for (ulong large = 0; large < 16; large++)
         {
-            _bench.Guest.EnsureFrame(0);
             _bench.Write(_bench.EnsureEntry(Base + (large << 21), 1), X64FourLevel.LeafEntry(Data + (large << 21), 1, AccessRights.All, true), 1);
         }
 

@@ -220,7 +220,6 @@ public sealed class SharedTablesTests : IDisposable
         if (isTable)
         {
             const ulong Far = 0x80_0000_0000;
-            _bench.Guest.EnsureFrame(Data);
             _bench.Write(_bench.EnsureEntry(Far, 2), X64FourLevel.TableEntry(Data), 2);
             Map(Far, NewData);
             Assert.True(_bench.Pager.HandleFault(Far, isStore: true, notPresent: true).FlushAll);

@@ -41,7 +41,6 @@ internal sealed class MigrationBed<TFormat> : IDisposable
         Add(0, 0, 256);
         Add(1, 0x20_0000, 1024);
         Add(Moving, MovingHere, 64);
-        BackWithFrames(Slot(Passing, PassingStart, 32));
         BuildGuest();
     }
 
@@ -94,16 +93,7 @@ internal sealed class MigrationBed<TFormat> : IDisposable
     private void Add(int id, ulong start, int pages)
     {
         MemorySlot slot = Slot(id, start, pages);
-        BackWithFrames(slot);
         Pager.Add(slot);
-    }
-
-    private void BackWithFrames(MemorySlot slot)
-    {
-        for (ulong offset = 0; offset < slot.LengthBytes; offset += 4096)
-        {
-            Memory.EnsureFrame(slot.Backing.Value + offset);
-        }
     }
 
     private void BuildGuest()

@@ -50,7 +50,6 @@ internal readonly struct OffsetSpace(SparseMemory memory, FrameAllocator frames,
     public ulong AllocateTable()
     {
         ulong table = frames.Allocate(PageSize.Size4K);
-        memory.EnsureFrame(table + offset);
         return table;
     }
 }

@@ -102,7 +102,6 @@ internal static class StaleBeds
             for (int level = TFormat.Levels - 1; level > pages.LeafLevel(); level--)
             {
                 ulong place = table + TFormat.EntryOffset(gpa, level);
-                memory.EnsureFrame(place);
                 if (memory.Read(place) == 0)
                 {
                     memory.Write(place, TFormat.TableEntry(next));
@@ -113,7 +112,6 @@ internal static class StaleBeds
             }
 
             ulong leaf = table + TFormat.EntryOffset(gpa, pages.LeafLevel());
-            memory.EnsureFrame(leaf);
             memory.Write(leaf, TFormat.LeafEntry(gpa + HostOffset, pages.LeafLevel(), AccessRights.All, dirty: false));
         }
 
@@ -142,7 +140,6 @@ internal static class StaleBeds
 
         public void Write(ulong gpa, ulong word)
         {
-            _memory.EnsureFrame(gpa + _offset);
             _memory.Write(gpa + _offset, word);
         }
 
@@ -194,8 +191,6 @@ internal static class StaleBeds
             _pager = new ShadowPager(_host, _guest, frames, rules: new GuestRules(ProcessorFeatures.Everything, Registers));
             var source = new ShadowSource<HostTableReader>(_pager, new HostTableReader(_host), WalkCaches(CachedTable.HostPhysical));
             _mmu = new Mmu<ShadowSource<HostTableReader>>(source, 64, 4);
-            _guest.EnsureFrame(WindowTables);
-            _guest.EnsureFrame(WindowTables + 0x1000);
             _guest.Write(WindowTables, X64FourLevel.TableEntry(WindowTables + 0x1000));
             for (ulong page = 0; page < MemoryBytes; page += PageSize.Size2M.SizeBytes())
             {
@@ -207,7 +202,6 @@ internal static class StaleBeds
 
         public void Write(ulong gpa, ulong word)
         {
-            _guest.EnsureFrame(gpa);
             TranslationStatus status = TranslationStatus.SecondStageProtection;
             if (_pager.ShadowRoot != 0)
             {

@@ -17,7 +17,7 @@ internal static class SpaceEntry<TFormat, TSpace>
 
     internal static ulong Read(ref TSpace space, ulong entryAddress)
     {
-        ulong word = space.Read(entryAddress);
+        ulong word = space.Read(WordOf(entryAddress));
         return TFormat.EntryBytes == 8 ? word : (word >> ShiftOf(entryAddress)) & uint.MaxValue;
     }
 
@@ -43,13 +43,13 @@ internal static class SpaceEntry<TFormat, TSpace>
 
         while (true)
         {
-            ulong word = space.Read(entryAddress);
+            ulong word = space.Read(WordOf(entryAddress));
             if (((word >> ShiftOf(entryAddress)) & uint.MaxValue) != expected)
             {
                 return false;
             }
 
-            if (space.TryReplace(entryAddress, word, Within(word, entryAddress, replacement), level))
+            if (space.TryReplace(WordOf(entryAddress), word, Within(word, entryAddress, replacement), level))
             {
                 return true;
             }
@@ -72,6 +72,8 @@ internal static class SpaceEntry<TFormat, TSpace>
 
     private static ulong Within(ulong word, ulong entryAddress, ulong entry)
         => (word & ~((ulong)uint.MaxValue << ShiftOf(entryAddress))) | (entry << ShiftOf(entryAddress));
+
+    private static ulong WordOf(ulong entryAddress) => TFormat.EntryBytes == 8 ? entryAddress : entryAddress & ~7UL;
 
     private static int ShiftOf(ulong entryAddress) => (int)(entryAddress & 4) * 8;
 }

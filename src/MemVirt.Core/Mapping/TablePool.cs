@@ -45,9 +45,7 @@ public sealed class TablePool(SparseMemory memory, FrameAllocator frames)
             ulong table = _firstFree;
             if (FreeTables == 0)
             {
-                table = frames.Allocate(PageSize.Size4K);
-                memory.EnsureFrame(table);
-                return table;
+                return frames.Allocate(PageSize.Size4K);
             }
 
             _firstFree = memory.Read(table);

@@ -1,21 +1,26 @@
+using System.Diagnostics;
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 
 namespace MemVirt.Core.Memory;
 
 /// <summary>
-/// Physical memory in which only the 4 KiB frames that are written exist. Frames that do not exist read as zero. A frame's
-/// storage can be shared by two address spaces (<see cref="Alias"/>), as a guest's page and the host page behind it are.
-/// Words may be read, written and replaced by any thread at any time; frames may be made by one thread at a time meanwhile.
+/// Physical memory in which only the 4 KiB frames that are written cost anything; the others read as zero. Any thread may read, write
+/// and replace words at any time. Addresses below 64 GiB are one range of this process's memory where the system allows that,
+/// so that a table entry is one load away; those above, and all where it does not, are found frame by frame.
 /// </summary>
 public sealed unsafe class SparseMemory : IDisposable
 {
     private const int FrameShift = 12;
     private const nuint FrameBytes = 1 << FrameShift;
     private const int FramesPerSlab = 256;
+    private const ulong MaxFlatBytes = 1UL << 36;
 
-    private readonly SparseMemory? _storage;
     private readonly List<nint> _slabs = [];
+    private readonly Stack<nint> _freeFrames = [];
+    private readonly Lock _making = new();
+    private readonly byte* _flat;
+    private readonly ulong _flatBytes;
     private readonly byte* _zeroFrame;
     private readonly FrameMap _frames;
     private nint _slab;
@@ -23,11 +28,18 @@ public sealed unsafe class SparseMemory : IDisposable
 
     /// <summary>Memory of at most <paramref name="limitBytes"/>.</summary>
     /// <param name="limitBytes">The first address that cannot exist; at most 2^52.</param>
-    /// <param name="storage">Memory whose slabs new frames come from; null for slabs of its own. It must outlive this one.</param>
-    public SparseMemory(ulong limitBytes = 1UL << 46, SparseMemory? storage = null)
+    public SparseMemory(ulong limitBytes = 1UL << 46)
+        : this(limitBytes, MaxFlatBytes)
+    {
+    }
+
+    /// <summary>Memory of which at most so much is one range; all of it is found frame by frame where that is 0.</summary>
+    internal SparseMemory(ulong limitBytes, ulong maxFlatBytes)
     {
         LimitBytes = limitBytes;
-        _storage = storage;
+        ulong flatBytes = Math.Min(limitBytes, maxFlatBytes) & ~(ulong)(FrameBytes - 1);
+        _flat = flatBytes == 0 ? null : FlatRange.Reserve(flatBytes);
+        _flatBytes = _flat is null ? 0 : flatBytes;
         _zeroFrame = (byte*)NativeMemory.AllocZeroed(FrameBytes);
         _frames = new FrameMap((ulong)_zeroFrame);
     }
@@ -38,54 +50,64 @@ public sealed unsafe class SparseMemory : IDisposable
     /// <summary>The first address that cannot exist.</summary>
     public ulong LimitBytes { get; }
 
-    /// <summary>Reads the aligned 64-bit word at a physical address; 0 where the frame does not exist. Three dependent loads.</summary>
+    /// <summary>Reads the aligned 64-bit word at a physical address; 0 where nothing was ever written. One load below 64 GiB.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)] // every table read: bench WalkBenchmarks
-    public ulong Read(ulong address) => Volatile.Read(ref *(ulong*)((byte*)_frames[address >> FrameShift] + (address & (FrameBytes - 8))));
+    public ulong Read(ulong address)
+    {
+        Debug.Assert((address & 7) == 0, "A word lies at a multiple of 8.");
+        return address < _flatBytes ? Volatile.Read(ref *(ulong*)(_flat + address)) : ReadFrame(address);
+    }
 
-    /// <summary>Writes the aligned 64-bit word at a physical address of a frame that exists.</summary>
-    /// <exception cref="InvalidOperationException">The frame does not exist.</exception>
-    public void Write(ulong address, ulong value) => Volatile.Write(ref *Pointer(address), value);
+    /// <summary>Writes the aligned 64-bit word at a physical address.</summary>
+    /// <exception cref="InvalidOperationException">The address lies past the limit.</exception>
+    public void Write(ulong address, ulong value) => Volatile.Write(ref *WordAt(address), value);
 
-    /// <summary>Sets bits of the word at an address of a frame that exists, atomically, and returns the new word.</summary>
-    /// <exception cref="InvalidOperationException">The frame does not exist.</exception>
-    public ulong SetBits(ulong address, ulong bits) => Interlocked.Or(ref *Pointer(address), bits) | bits;
+    /// <summary>Sets bits of the aligned word at an address, atomically, and returns the new word.</summary>
+    /// <exception cref="InvalidOperationException">The address lies past the limit.</exception>
+    public ulong SetBits(ulong address, ulong bits) => Interlocked.Or(ref *WordAt(address), bits) | bits;
 
-    /// <summary>Replaces the word at an address by another where it still holds what is expected, atomically; returns whether it did.</summary>
-    /// <exception cref="InvalidOperationException">The frame does not exist.</exception>
+    /// <summary>Replaces the aligned word at an address where it still holds what is expected, atomically; returns whether it did.</summary>
+    /// <exception cref="InvalidOperationException">The address lies past the limit.</exception>
     public bool TryReplace(ulong address, ulong expected, ulong replacement)
-        => Interlocked.CompareExchange(ref *Pointer(address), replacement, expected) == expected;
+        => Interlocked.CompareExchange(ref *WordAt(address), replacement, expected) == expected;
 
-    /// <summary>Makes the frame of an address exist, zeroed, and returns its storage; harmless where it exists.</summary>
+    /// <summary>
+    /// The bytes from a physical address to the end of its 4 KiB frame at most, to read and to write. Valid until the memory is disposed
+    /// of. Concurrent use is the caller's affair.
+    /// </summary>
+    /// <param name="address">The first byte's physical address.</param>
+    /// <param name="lengthBytes">How many, within the frame.</param>
     /// <exception cref="InvalidOperationException">The address lies past the limit.</exception>
-    public nint EnsureFrame(ulong address)
+    /// <exception cref="ArgumentOutOfRangeException">The bytes reach beyond the frame.</exception>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)] // copies: bench GuestMemoryBenchmarks
+    public Span<byte> InFrame(ulong address, int lengthBytes)
     {
-        nint storage = StorageOf(address);
-        if (storage == 0)
-        {
-            storage = (_storage ?? this).TakeFrame();
-            Alias(address, storage);
-        }
-
-        return storage;
+        ArgumentOutOfRangeException.ThrowIfGreaterThan((uint)lengthBytes, (uint)(FrameBytes - (address & (FrameBytes - 1))));
+        return new Span<byte>(address < _flatBytes ? _flat + address : MakeFrame(address), lengthBytes);
     }
 
-    /// <summary>The storage of an address's frame, or 0 where it does not exist.</summary>
-    public nint StorageOf(ulong address)
+    /// <summary>Moves on to the first frame above the flat range that was written, up to a last address; false where there is none.</summary>
+    internal bool TryFindFrame(ref ulong address, ulong last)
     {
-        var storage = (byte*)_frames[address >> FrameShift];
-        return storage == _zeroFrame ? 0 : (nint)storage;
+        ulong frame = Math.Max(address, _flatBytes) >> FrameShift;
+        bool found = _frames.TryFindNext(ref frame, last >> FrameShift);
+        address = frame << FrameShift;
+        return found;
     }
 
-    /// <summary>Lets a frame stand for storage that belongs to other memory.</summary>
-    /// <exception cref="InvalidOperationException">The address lies past the limit.</exception>
-    public void Alias(ulong address, nint storage)
+    /// <summary>Forgets what a frame above the flat range holds. Nobody may use it meanwhile.</summary>
+    internal void RemoveFrame(ulong address)
     {
-        if (address >= LimitBytes)
+        lock (_making)
         {
-            Throw.OutOfPhysicalMemory(address, LimitBytes);
+            var storage = (byte*)_frames[address >> FrameShift];
+            if (storage != _zeroFrame)
+            {
+                _frames[address >> FrameShift] = (ulong)_zeroFrame;
+                new Span<byte>(storage, (int)FrameBytes).Clear();
+                _freeFrames.Push((nint)storage);
+            }
         }
-
-        _frames[address >> FrameShift] = (ulong)storage;
     }
 
     /// <summary>Releases the memory.</summary>
@@ -96,19 +118,51 @@ public sealed unsafe class SparseMemory : IDisposable
         GC.SuppressFinalize(this);
     }
 
-    private ulong* Pointer(ulong address)
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private ulong* WordAt(ulong address)
     {
-        nint storage = StorageOf(address);
-        if (storage == 0)
-        {
-            Throw.FrameAbsent(address);
-        }
-
-        return (ulong*)(storage + (nint)(address & (FrameBytes - 8)));
+        Debug.Assert((address & 7) == 0, "A word lies at a multiple of 8.");
+        return (ulong*)(address < _flatBytes ? _flat + address : MakeFrame(address));
     }
 
-    private nint TakeFrame()
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private ulong ReadFrame(ulong address)
+        => Volatile.Read(ref *(ulong*)((byte*)_frames[address >> FrameShift] + (address & (FrameBytes - 1))));
+
+    /// <summary>Where an address above the flat range lies; its frame is made where it has none.</summary>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private byte* MakeFrame(ulong address)
     {
+        ulong frame = address >> FrameShift;
+        var storage = (byte*)_frames[frame];
+        if (storage == _zeroFrame)
+        {
+            if (address >= LimitBytes)
+            {
+                Throw.OutOfPhysicalMemory(address, LimitBytes);
+            }
+
+            lock (_making)
+            {
+                storage = (byte*)_frames[frame];
+                if (storage == _zeroFrame)
+                {
+                    storage = TakeFrame();
+                    _frames[frame] = (ulong)storage;
+                }
+            }
+        }
+
+        return storage + (address & (FrameBytes - 1));
+    }
+
+    private byte* TakeFrame()
+    {
+        if (_freeFrames.TryPop(out nint free))
+        {
+            return (byte*)free;
+        }
+
         if (_slabUsed == FramesPerSlab)
         {
             _slab = (nint)NativeMemory.AllocZeroed(FramesPerSlab, FrameBytes);
@@ -116,11 +170,12 @@ public sealed unsafe class SparseMemory : IDisposable
             _slabUsed = 0;
         }
 
-        return _slab + (_slabUsed++ * (int)FrameBytes);
+        return (byte*)_slab + (_slabUsed++ * (int)FrameBytes);
     }
 
     private void Free()
     {
+        FlatRange.Release(_flat, _flatBytes);
         NativeMemory.Free(_zeroFrame);
         foreach (nint slab in _slabs)
         {

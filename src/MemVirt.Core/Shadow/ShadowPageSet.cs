@@ -180,17 +180,7 @@ internal sealed class ShadowPageSet(SparseMemory host, FrameAllocator hostFrames
         }
     }
 
-    private ulong TakeTable()
-    {
-        if (_freeTables.TryPop(out ulong table))
-        {
-            return table;
-        }
-
-        table = hostFrames.Allocate(PageSize.Size4K);
-        host.EnsureFrame(table);
-        return table;
-    }
+    private ulong TakeTable() => _freeTables.TryPop(out ulong table) ? table : hostFrames.Allocate(PageSize.Size4K);
 
     private struct ParentLink(ulong entryAddress, int next)
     {

@@ -11,7 +11,7 @@ internal static class TableEntry<TFormat, TReader>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal static ulong Read(ref TReader reader, ulong entryAddress, TableKind kind, int level)
     {
-        ulong word = reader.Read(entryAddress, kind, level);
+        ulong word = reader.Read(WordOf(entryAddress), kind, level);
         return TFormat.EntryBytes == 8 ? word : (word >> ShiftOf(entryAddress)) & uint.MaxValue;
     }
 
@@ -25,18 +25,20 @@ internal static class TableEntry<TFormat, TReader>
 
         while (true)
         {
-            ulong word = reader.Read(entryAddress, kind, level);
+            ulong word = reader.Read(WordOf(entryAddress), kind, level);
             if (((word >> ShiftOf(entryAddress)) & uint.MaxValue) != entry)
             {
                 return false;
             }
 
-            if (reader.TryReplace(entryAddress, word, word | (flags << ShiftOf(entryAddress))))
+            if (reader.TryReplace(WordOf(entryAddress), word, word | (flags << ShiftOf(entryAddress))))
             {
                 return true;
             }
         }
     }
+
+    private static ulong WordOf(ulong entryAddress) => TFormat.EntryBytes == 8 ? entryAddress : entryAddress & ~7UL;
 
     private static int ShiftOf(ulong entryAddress) => (int)(entryAddress & 4) * 8;
 }

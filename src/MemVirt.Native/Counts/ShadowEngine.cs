@@ -124,7 +124,6 @@ internal sealed class ShadowEngine : IShadowSide, IDisposable
     {
         for (ulong address = start; address < end; address += 8)
         {
-            _guest.EnsureFrame(address);
             _guest.Write(address, machine.Word(address));
         }
     }

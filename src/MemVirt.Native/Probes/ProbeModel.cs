@@ -33,7 +33,6 @@ internal sealed class ProbeModel : IDisposable
     {
         for (int level = 0; level < EntryBits.Levels; level++)
         {
-            _memory.EnsureFrame(tables.EntryAddress(level));
             _memory.Write(tables.EntryAddress(level), tables.Entry(in probe, level));
         }
 

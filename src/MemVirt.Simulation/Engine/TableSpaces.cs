@@ -15,12 +15,7 @@ internal readonly struct HostTableSpace(SparseMemory memory, FrameAllocator fram
     public bool TryReplace(ulong entryAddress, ulong expected, ulong replacement, int level)
         => memory.TryReplace(entryAddress, expected, replacement);
 
-    public ulong AllocateTable()
-    {
-        ulong table = frames.Allocate(PageSize.Size4K);
-        memory.EnsureFrame(table);
-        return table;
-    }
+    public ulong AllocateTable() => frames.Allocate(PageSize.Size4K);
 }
 
 /// <summary>A guest's tables in its own memory, unwatched.</summary>
@@ -33,12 +28,7 @@ internal readonly struct GuestTableSpace(GuestMemory memory, FrameAllocator fram
     public bool TryReplace(ulong entryAddress, ulong expected, ulong replacement, int level)
         => memory.TryReplace(entryAddress, expected, replacement);
 
-    public ulong AllocateTable()
-    {
-        ulong table = frames.Allocate(PageSize.Size4K);
-        memory.EnsureFrame(table);
-        return table;
-    }
+    public ulong AllocateTable() => frames.Allocate(PageSize.Size4K);
 }
 
 /// <summary>A guest's tables whose writes the shadow pager watches.</summary>
