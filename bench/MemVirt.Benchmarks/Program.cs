@@ -2,11 +2,18 @@ using BenchmarkDotNet.Configs;
 using BenchmarkDotNet.Jobs;
 using BenchmarkDotNet.Running;
 using BenchmarkDotNet.Toolchains.InProcess.Emit;
+using MemVirt.Benchmarks.Gate;
 
-// --brief: three short iterations in this process, minutes instead of an hour; the rest goes to BenchmarkDotNet.
+// gate: the regression gate. --brief: three short iterations in this process, minutes instead of an hour. The rest goes to BenchmarkDotNet.
+if (args is ["gate", ..])
+{
+    return GateCommand.Run(args.AsSpan(1));
+}
+
 bool brief = args.Contains("--brief");
 IConfig config = brief
     ? DefaultConfig.Instance.AddJob(Job.ShortRun.WithToolchain(new InProcessEmitToolchain(TimeSpan.FromMinutes(5), logOutput: false)))
     : DefaultConfig.Instance;
 string[] rest = [.. args.Where(argument => argument != "--brief")];
 BenchmarkSwitcher.FromAssembly(typeof(Program).Assembly).Run(rest.Length == 0 ? ["--filter", "*"] : rest, config);
+return 0;

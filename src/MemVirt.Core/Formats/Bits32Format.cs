@@ -74,6 +74,7 @@ public readonly struct Bits32Format<TLargePages> : IPageTableFormat
         rules.DirtyBit = X64FourLevel.Dirty;
         rules.SetReserved(0, 0, 0);
         rules.SetReserved(1, 0, EntryRules.Bits(13 + addressBits - 32, LargePageShift));
+        rules.Complete();
     }
 
     private static EntryRules CreateDefault()

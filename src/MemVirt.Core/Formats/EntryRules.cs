@@ -11,7 +11,9 @@ public sealed class EntryRules
     /// <summary>The most levels of any format.</summary>
     public const int MaxLevels = 5;
 
+    private const ulong PageSizeBit = 1UL << 7;
     private Masks _reserved;
+    private Masks _plain;
 
     /// <summary>An entry is present where any of these bits is set.</summary>
     public ulong PresentBits { get; internal set; }
@@ -31,6 +33,16 @@ public sealed class EntryRules
     /// <summary>With this bit set, bit 0 must be set too; 0 for none.</summary>
     public ulong NeedsRead { get; internal set; }
 
+    /// <summary>What <see cref="PlainMask"/> leaves of an entry that has nothing special.</summary>
+    internal ulong PlainValue { get; private set; } = ulong.MaxValue;
+
+    /// <summary>
+    /// An entry of which this leaves <see cref="PlainValue"/> refers to a table, has its accessed flag and nothing reserved or forbidden:
+    /// all but the first walk of a table meet no other above the leaf.
+    /// </summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)] // every entry of every walk: bench WalkBenchmarks
+    internal ulong PlainMask(int level) => Unsafe.Add(ref Unsafe.As<Masks, ulong>(ref _plain), level);
+
     /// <summary>The bits that must be zero in a present entry of a level.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)] // every entry of every walk: bench WalkBenchmarks
     public ulong Reserved(int level, bool isLeaf)
@@ -40,6 +52,19 @@ public sealed class EntryRules
     public bool Forbids(ulong entry, bool isLeaf)
         => (((isLeaf ? ForbiddenInLeaf : ForbiddenInTable) >> (int)(entry & 63)) & 1) != 0
            || ((entry & NeedsRead) != 0 && (entry & 1) == 0);
+
+    /// <summary>Makes the test of plain entries follow; called last, once all else is set.</summary>
+    internal void Complete()
+    {
+        // Bit 0 set excludes every forbidden combination there is; where one has it, no entry is plain.
+        const ulong WithBit0 = 0xAAAA_AAAA_AAAA_AAAA;
+        bool isTestable = (ForbiddenInTable & WithBit0) == 0 && (PresentBits & 1) != 0;
+        PlainValue = isTestable ? AccessedBit | 1 : ulong.MaxValue;
+        for (int level = 1; level < MaxLevels; level++)
+        {
+            _plain[level] = isTestable ? _reserved[level * 2] | PageSizeBit | AccessedBit | 1 : 0;
+        }
+    }
 
     internal void SetReserved(int level, ulong inTable, ulong inLeaf)
     {

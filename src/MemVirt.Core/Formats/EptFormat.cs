@@ -88,6 +88,7 @@ public readonly struct EptFormat : IPageTableFormat
         rules.SetReserved(2, always | EntryRules.Bits(3, 7), always | EntryRules.Bits(12, 30) | (settings.Pages1G ? 0 : PageSizeBit));
         rules.SetReserved(3, always | EntryRules.Bits(3, 8), always | EntryRules.Bits(3, 8));
         rules.SetReserved(4, always | EntryRules.Bits(3, 8), always | EntryRules.Bits(3, 8));
+        rules.Complete();
         return rules;
     }
 }

@@ -34,6 +34,9 @@ public readonly struct FiveLevels<TFormat> : IPageTableFormat
     public static AccessRights Rights(ulong entry) => TFormat.Rights(entry);
 
     /// <inheritdoc/>
+    public static ulong WithholdingBits => TFormat.WithholdingBits;
+
+    /// <inheritdoc/>
     public static AccessRights LeafRights(ulong entry) => TFormat.LeafRights(entry);
 
     /// <inheritdoc/>

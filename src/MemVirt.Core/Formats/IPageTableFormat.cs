@@ -38,6 +38,12 @@ public interface IPageTableFormat
     /// <summary>The rights the entry grants; a walk's are the intersection over its entries.</summary>
     static abstract AccessRights Rights(ulong entry);
 
+    /// <summary>
+    /// The bits that withhold a right where they are set. Apart from them <see cref="Rights"/> takes a right from one bit each, so that
+    /// entries can be intersected before their rights are told.
+    /// </summary>
+    static virtual ulong WithholdingBits => 0;
+
     /// <summary>The rights the entry grants as a leaf, where those differ: there a shadow-stack page shows.</summary>
     static abstract AccessRights LeafRights(ulong entry);
 

@@ -30,6 +30,9 @@ public readonly struct NptFormat : IPageTableFormat
     public static AccessRights Rights(ulong entry) => X64FourLevel.Rights(entry);
 
     /// <inheritdoc/>
+    public static ulong WithholdingBits => X64FourLevel.WithholdingBits;
+
+    /// <inheritdoc/>
     public static AccessRights LeafRights(ulong entry) => X64FourLevel.LeafRights(entry);
 
     /// <inheritdoc/>

@@ -31,6 +31,9 @@ public readonly struct PaeFormat : IPageTableFormat
     public static AccessRights Rights(ulong entry) => X64FourLevel.Rights(entry);
 
     /// <inheritdoc/>
+    public static ulong WithholdingBits => X64FourLevel.WithholdingBits;
+
+    /// <inheritdoc/>
     public static AccessRights LeafRights(ulong entry) => X64FourLevel.LeafRights(entry);
 
     /// <inheritdoc/>
@@ -47,6 +50,7 @@ public readonly struct PaeFormat : IPageTableFormat
         ulong always = rules.Reserved(0, isLeaf: true) | EntryRules.Bits(52, 63);
         rules.SetReserved(0, always, always);
         rules.SetReserved(1, always, always | EntryRules.Bits(13, 21));
+        rules.Complete();
     }
 
     private static EntryRules CreateDefault()

@@ -45,6 +45,9 @@ public readonly struct X64FourLevel : IPageTableFormat
            | (AccessRights)((entry & UserMode) << 1);
 
     /// <inheritdoc/>
+    public static ulong WithholdingBits => ExecuteDisable;
+
+    /// <inheritdoc/>
     public static AccessRights LeafRights(ulong entry)
         => AccessRights.Read
            | (AccessRights)((entry & Writable) | ((~entry & Writable & (entry >> 5)) << 3))
@@ -88,5 +91,6 @@ public readonly struct X64FourLevel : IPageTableFormat
         rules.SetReserved(2, always, always | EntryRules.Bits(13, 30) | (features.Pages1G ? 0 : PageSizeBit));
         rules.SetReserved(3, upper, upper);
         rules.SetReserved(4, upper, upper);
+        rules.Complete();
     }
 }

@@ -36,7 +36,7 @@ internal static class GuestWalk<TFormat, TStage, TReader>
                     continue;
                 }
 
-                return Fail(ref stage, rules, needed, in walk, address);
+                return Fail(ref stage, rules, needed, walk, address);
             }
 
             int key = X64FourLevel.ProtectionKey(walk.Entry);
@@ -48,21 +48,24 @@ internal static class GuestWalk<TFormat, TStage, TReader>
             ulong offset = address & ((1UL << TFormat.ShiftOf(walk.Level)) - 1);
             ulong gpa = TFormat.PageAddress(walk.Entry, walk.Level) | offset;
             AccessRights userAddress = (walk.Rights & AccessRights.User) != 0 ? AccessRights.UserExecute : AccessRights.None;
-            if (!stage.TryTranslate(gpa, (needed & AccessRights.All) | userAddress, out ulong hpa, out int stageLevel, out AccessRights granted))
+            ulong hpa = stage.Translate(gpa, (needed & AccessRights.All) | userAddress, out int stageLevel, out AccessRights granted);
+            if (hpa == ITableLocator.Unreachable)
             {
                 return FaultOf(ref stage, stage.DescribeLinearAddress(walk.Rights, needed), isTable: false);
             }
 
             bool isStore = (needed & AccessRights.Write) != 0;
             ulong flags = (rules.Entries.AccessedBit | (isStore ? rules.Entries.DirtyBit : 0)) & ~walk.Entry;
-            if (flags != 0 && !TrySetLeafFlags(ref stage, ref reader, kind, in walk, address, flags, ref caches, out Translation fault))
+            if (flags != 0 && !TrySetLeafFlags(ref stage, ref reader, kind, walk, address, flags, out Translation fault))
             {
-                if (fault.Status == TranslationStatus.Ok)
+                if (fault.Status != TranslationStatus.Ok)
                 {
-                    continue;
+                    return fault;
                 }
 
-                return fault;
+                // The entry has changed; or only a walk from the root tells which guest-physical address the second stage protects.
+                caches = walk.IsWritable ? caches : null;
+                continue;
             }
 
             int leafLevel = Math.Min(walk.Level, stageLevel);
@@ -76,13 +79,13 @@ internal static class GuestWalk<TFormat, TStage, TReader>
             Translation translation = Translation.Completed(
                     hpa & pageMask, gpa & pageMask, leafLevel, rights, isDirty && stage.LeafDirty && mayStore, isPiece)
                 .WithAttributes(key, isGlobal);
-            return rules.MemoryTypes is null ? translation : WithMemoryType(translation, ref stage, rules.MemoryTypes, in walk, hpa);
+            return rules.MemoryTypes is null ? translation : WithMemoryType(translation, ref stage, rules.MemoryTypes, walk, hpa);
         }
     }
 
     [MethodImpl(MethodImplOptions.NoInlining)]
     private static Translation WithMemoryType(
-        Translation translation, ref TStage stage, MemoryTypeRules types, in WalkResult walk, ulong hpa)
+        Translation translation, ref TStage stage, MemoryTypeRules types, WalkResult walk, ulong hpa)
     {
         int index = PageAttributeBits.IndexOfPage(walk.Entry, largePage: walk.Level > 0);
         return translation.WithMemoryType(stage.MemoryTypeOf(types, types.PageAttributes.TypeAt(index), hpa));
@@ -104,15 +107,13 @@ internal static class GuestWalk<TFormat, TStage, TReader>
     /// </summary>
     [MethodImpl(MethodImplOptions.NoInlining)]
     private static bool TrySetLeafFlags(
-        ref TStage stage, ref TReader reader, TableKind kind, in WalkResult walk, ulong address, ulong flags,
-        ref PagingStructureCaches? caches, out Translation fault)
+        ref TStage stage, ref TReader reader, TableKind kind, WalkResult walk, ulong address, ulong flags, out Translation fault)
     {
         fault = default;
         if (!walk.IsWritable)
         {
             if (walk.Table == WalkResult.UnknownTable)
             {
-                caches = null;
                 return false;
             }
 
@@ -125,7 +126,7 @@ internal static class GuestWalk<TFormat, TStage, TReader>
     }
 
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private static Translation Fail(ref TStage stage, GuestRules rules, AccessRights needed, in WalkResult walk, ulong address)
+    private static Translation Fail(ref TStage stage, GuestRules rules, AccessRights needed, WalkResult walk, ulong address)
     {
         switch (walk.Status)
         {

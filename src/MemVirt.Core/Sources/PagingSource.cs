@@ -52,7 +52,8 @@ public struct PagingSource<TStage, TReader>(TStage stage, TReader reader, GuestR
         ulong table = PageDirectoryPointers.TableAddress(cr3);
         pointers = default;
         fault = default;
-        if (!_stage.TryTranslate(table, AccessRights.Read | AccessRights.User, out ulong host, out _, out _))
+        ulong host = _stage.Translate(table, AccessRights.Read | AccessRights.User, out _, out _);
+        if (host == ITableLocator.Unreachable)
         {
             fault = _stage.Fault with { Code = _stage.Fault.Code & ~LinearAddressBits };
             return false;
@@ -117,7 +118,8 @@ public struct PagingSource<TStage, TReader>(TStage stage, TReader reader, GuestR
     {
         const AccessRights Guest = AccessRights.All;
         AccessRights access = (needed & AccessRights.All) | AccessRights.UserExecute;
-        if (!_stage.TryTranslate(address, access, out ulong hpa, out int level, out AccessRights granted))
+        ulong hpa = _stage.Translate(address, access, out int level, out AccessRights granted);
+        if (hpa == ITableLocator.Unreachable)
         {
             return GuestWalk<X64FourLevel, TStage, TReader>.FaultOf(ref _stage, _stage.DescribeLinearAddress(Guest, needed), isTable: false);
         }

@@ -15,16 +15,18 @@ public interface ISecondStage : ITableLocator
     /// </summary>
     bool LeafDirty { get; }
 
-    /// <summary>Translates the guest-physical address of an access and, for a write, sets the leaf's dirty flag; false where it faults.</summary>
+    /// <summary>
+    /// Translates the guest-physical address of an access and, for a write, sets the leaf's dirty flag. Returns the host-physical
+    /// address, or <see cref="ITableLocator.Unreachable"/> where it faults.
+    /// </summary>
     /// <param name="gpa">The address.</param>
     /// <param name="needed">
     /// What the access needs: one of read, write and execute; with <see cref="AccessRights.User"/> at CPL 3, with
     /// <see cref="AccessRights.UserExecute"/> at a user-mode linear address.
     /// </param>
-    /// <param name="hpa">The host-physical address.</param>
     /// <param name="leafLevel">The level of the leaf that maps it.</param>
     /// <param name="rights">The rights granted; execute for fetches below CPL 3, user-execute for those at CPL 3.</param>
-    bool TryTranslate(ulong gpa, AccessRights needed, out ulong hpa, out int leafLevel, out AccessRights rights);
+    ulong Translate(ulong gpa, AccessRights needed, out int leafLevel, out AccessRights rights);
 
     /// <summary>Reports that a flag of the guest's entry must be set where this stage forbids writes.</summary>
     void FailTableWrite(ulong entryAddress);

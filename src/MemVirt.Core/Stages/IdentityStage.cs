@@ -15,21 +15,19 @@ public readonly struct IdentityStage : ISecondStage
 
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public bool TryLocate(ulong entryAddress, out ulong hostEntry, out bool isWritable)
+    public ulong Locate(ulong entryAddress, out bool isWritable)
     {
-        hostEntry = entryAddress;
         isWritable = true;
-        return true;
+        return entryAddress;
     }
 
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public bool TryTranslate(ulong gpa, AccessRights needed, out ulong hpa, out int leafLevel, out AccessRights rights)
+    public ulong Translate(ulong gpa, AccessRights needed, out int leafLevel, out AccessRights rights)
     {
-        hpa = gpa;
         leafLevel = 2;
         rights = AccessRights.Unrestricted;
-        return true;
+        return gpa;
     }
 
     /// <inheritdoc/>

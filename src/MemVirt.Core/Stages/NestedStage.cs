@@ -44,20 +44,20 @@ public struct NestedStage<TFormat, TReader>(
     public bool LeafDirty { readonly get; private set; }
 
     /// <inheritdoc/>
-    public bool TryLocate(ulong entryAddress, out ulong hostEntry, out bool isWritable)
+    public ulong Locate(ulong entryAddress, out bool isWritable)
     {
-        bool found = TryAccess(entryAddress, _rules.TableAccess | AccessRights.User, isTable: true, out hostEntry, out _, out AccessRights rights);
+        ulong hostEntry = Access(entryAddress, _rules.TableAccess | AccessRights.User, isTable: true, out _, out AccessRights rights);
         isWritable = (rights & AccessRights.Write) != 0;
-        return found;
+        return hostEntry;
     }
 
     /// <inheritdoc/>
-    public bool TryTranslate(ulong gpa, AccessRights needed, out ulong hpa, out int leafLevel, out AccessRights rights)
-        => TryAccess(gpa, needed, isTable: false, out hpa, out leafLevel, out rights);
+    public ulong Translate(ulong gpa, AccessRights needed, out int leafLevel, out AccessRights rights)
+        => Access(gpa, needed, isTable: false, out leafLevel, out rights);
 
     /// <inheritdoc/>
     public void FailTableWrite(ulong entryAddress)
-        => TryAccess(entryAddress, AccessRights.Write | AccessRights.User, isTable: true, out _, out _, out _);
+        => Access(entryAddress, AccessRights.Write | AccessRights.User, isTable: true, out _, out _);
 
     /// <inheritdoc/>
     public readonly ulong DescribeLinearAddress(AccessRights guestRights, AccessRights needed)
@@ -79,25 +79,26 @@ public struct NestedStage<TFormat, TReader>(
         caches?.Clear();
     }
 
-    private bool TryAccess(ulong gpa, AccessRights needed, bool isTable, out ulong hpa, out int leafLevel, out AccessRights rights)
+    private ulong Access(ulong gpa, AccessRights needed, bool isTable, out int leafLevel, out AccessRights rights)
     {
         bool isStore = (needed & AccessRights.Write) != 0;
         bool isUserAddress = (needed & AccessRights.UserExecute) != 0;
-        if (nestedTlb is not null && nestedTlb.TryFind(gpa, Context, out hpa, out leafLevel, out AccessRights cached, out bool dirty, out int attributes))
+        if (nestedTlb is not null && nestedTlb.TryFind(gpa, Context, out ulong found, out leafLevel, out AccessRights cached, out bool dirty, out int attributes))
         {
             rights = _rules.Effective(cached, isUserAddress);
             if ((KindOf(needed) & ~rights) == 0 && (dirty || !isStore))
             {
                 LeafDirty = dirty;
                 _leafAttributes = attributes;
-                return true;
+                return found;
             }
         }
 
         if (gpa >> TableGeometry.ShiftOf(TFormat.Levels) != 0)
         {
-            (hpa, leafLevel, rights) = (0, 0, AccessRights.None);
-            return FailBeyondReach(gpa, needed, isTable);
+            (leafLevel, rights) = (0, AccessRights.None);
+            FailBeyondReach(gpa, needed, isTable);
+            return ITableLocator.Unreachable;
         }
 
         while (true)
@@ -106,26 +107,27 @@ public struct NestedStage<TFormat, TReader>(
                 ref _tables, ref _reader, TableKind.SecondStage, _rules.Entries, caches, Context, Root, gpa);
             leafLevel = walk.Level;
             rights = _rules.Effective(walk.Rights, isUserAddress);
-            hpa = TFormat.PageAddress(walk.Entry, leafLevel) | (gpa & ((1UL << TFormat.ShiftOf(leafLevel)) - 1));
+            ulong hpa = TFormat.PageAddress(walk.Entry, leafLevel) | (gpa & ((1UL << TFormat.ShiftOf(leafLevel)) - 1));
             bool isAllowed = walk.Status == WalkStatus.Leaf && (KindOf(needed) & ~rights) == 0;
-            if (!isAllowed && !MayWriteSubPage(gpa, in walk, needed, isTable))
+            if (!isAllowed && !MayWriteSubPage(gpa, walk, needed, isTable))
             {
-                return false;
+                return ITableLocator.Unreachable;
             }
 
             ulong dirtyFlag = _rules.Entries.DirtyBit;
             ulong flags = (_rules.Entries.AccessedBit | (isStore ? dirtyFlag : 0)) & ~walk.Entry;
-            if (flags == 0 || TrySetLeafFlags(gpa, in walk, flags))
+            if (flags == 0 || TrySetLeafFlags(gpa, walk, flags))
             {
                 LeafDirty = ((walk.Entry | flags) & dirtyFlag) == dirtyFlag && isAllowed;
                 _leafAttributes = AttributesOf(walk.Entry, leafLevel);
                 nestedTlb?.Fill(gpa, Context, hpa, leafLevel, walk.Rights, LeafDirty, _leafAttributes);
-                return true;
+                return hpa;
             }
 
             if (log is { IsFull: true })
             {
-                return Fail(gpa, TranslationStatus.PageModificationLogFull);
+                Fail(gpa, TranslationStatus.PageModificationLogFull);
+                return ITableLocator.Unreachable;
             }
         }
     }
@@ -157,7 +159,7 @@ public struct NestedStage<TFormat, TReader>(
 
     /// <summary>Sets flags of the leaf, and logs the page where it becomes dirty; false where the log is full or the entry has changed.</summary>
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private bool TrySetLeafFlags(ulong gpa, in WalkResult walk, ulong flags)
+    private bool TrySetLeafFlags(ulong gpa, WalkResult walk, ulong flags)
     {
         if (log is { IsFull: true }
             || !TableEntry<TFormat, TReader>.TrySetFlags(
@@ -176,7 +178,7 @@ public struct NestedStage<TFormat, TReader>(
 
     /// <summary>Whether sub-page permissions allow a write that the walk does not; else the fault is recorded.</summary>
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private bool MayWriteSubPage(ulong gpa, in WalkResult walk, AccessRights needed, bool isTable)
+    private bool MayWriteSubPage(ulong gpa, WalkResult walk, AccessRights needed, bool isTable)
     {
         bool isPresent = walk.Status != WalkStatus.NotPresent;
         ulong code = _rules.FaultCode(needed, walk.Rights, isTable, isPresent, isReserved: walk.Status == WalkStatus.Reserved);

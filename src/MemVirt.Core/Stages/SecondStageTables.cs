@@ -7,10 +7,9 @@ namespace MemVirt.Core.Stages;
 internal readonly struct SecondStageTables(PageModificationLog? log) : ITableLocator
 {
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public bool TryLocate(ulong entryAddress, out ulong hostEntry, out bool isWritable)
+    public ulong Locate(ulong entryAddress, out bool isWritable)
     {
-        hostEntry = entryAddress;
         isWritable = log is null || !log.IsFull;
-        return true;
+        return entryAddress;
     }
 }

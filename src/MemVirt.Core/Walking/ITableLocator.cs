@@ -5,11 +5,14 @@ namespace MemVirt.Core.Walking;
 /// <summary>How a walk gets from an entry's address in its tables' own space to the entry in host memory.</summary>
 public interface ITableLocator
 {
+    /// <summary>What <see cref="Locate"/> returns where the second stage faults; no physical address.</summary>
+    const ulong Unreachable = ulong.MaxValue;
+
     /// <summary>
     /// The host-physical address of the entry at <paramref name="entryAddress"/>, and whether its accessed and dirty flags may be
-    /// written; false where the second stage faults.
+    /// written; <see cref="Unreachable"/> where the second stage faults.
     /// </summary>
-    bool TryLocate(ulong entryAddress, out ulong hostEntry, out bool isWritable);
+    ulong Locate(ulong entryAddress, out bool isWritable);
 }
 
 /// <summary>Tables that lie in host-physical memory already: native, second-stage and shadow tables.</summary>
@@ -17,10 +20,9 @@ public readonly struct HostTables : ITableLocator
 {
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public bool TryLocate(ulong entryAddress, out ulong hostEntry, out bool isWritable)
+    public ulong Locate(ulong entryAddress, out bool isWritable)
     {
-        hostEntry = entryAddress;
         isWritable = true;
-        return true;
+        return entryAddress;
     }
 }

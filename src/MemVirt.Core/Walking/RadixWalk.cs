@@ -32,7 +32,8 @@ public static class RadixWalk<TFormat, TLocator, TReader>
         ulong root, ulong address)
     {
         ulong table = root;
-        AccessRights rights = AccessRights.Unrestricted;
+        ulong granted = ulong.MaxValue;
+        AccessRights start = AccessRights.Unrestricted;
         int level = TFormat.Levels - 1;
         ulong hostTable = 0;
         bool isLocated = false;
@@ -42,7 +43,7 @@ public static class RadixWalk<TFormat, TLocator, TReader>
             int found = caches.Probe(address, context, out ulong cachedTable, out AccessRights cachedRights, out bool cachedWritable);
             if (found >= 0)
             {
-                (level, rights) = (found, cachedRights);
+                (level, start) = (found, cachedRights);
                 isLocated = caches.Holds == CachedTable.HostPhysical;
                 (table, hostTable) = isLocated ? (WalkResult.UnknownTable, cachedTable) : (cachedTable, 0);
                 isWritable = cachedWritable;
@@ -55,58 +56,66 @@ public static class RadixWalk<TFormat, TLocator, TReader>
             ulong entryAddress = hostTable + offset;
             if (!isLocated)
             {
-                if (!locator.TryLocate(table + offset, out entryAddress, out isWritable))
+                entryAddress = locator.Locate(table + offset, out isWritable);
+                if (entryAddress == ITableLocator.Unreachable)
                 {
-                    return new WalkResult(WalkStatus.TableUnreachable, level, rights, 0, 0, table, false);
+                    return new WalkResult(WalkStatus.TableUnreachable, level, start & RightsOf(granted), 0, 0, table, false);
                 }
 
                 if (caches is { Holds: CachedTable.HostPhysical } && level < TFormat.Levels - 1)
                 {
-                    caches.Fill(level + 1, address, context, entryAddress & ~TableOffset, rights, isWritable);
+                    caches.Fill(level + 1, address, context, entryAddress & ~TableOffset, start & RightsOf(granted), isWritable);
                 }
             }
 
             ulong entry = TableEntry<TFormat, TReader>.Read(ref reader, entryAddress, kind, level);
-            if ((entry & rules.PresentBits) == 0)
+            if ((entry & rules.PlainMask(level)) != rules.PlainValue)
             {
-                AccessRights left = TFormat.IsExtendedPageTable ? AccessRights.None : rights;
-                return new WalkResult(WalkStatus.NotPresent, level, left, entry, entryAddress, table, isWritable);
-            }
-
-            bool isLeaf = TFormat.IsLeaf(entry, level);
-            if ((entry & rules.Reserved(level, isLeaf)) != 0 || (TFormat.IsExtendedPageTable && rules.Forbids(entry, isLeaf)))
-            {
-                return new WalkResult(WalkStatus.Reserved, level, rights, entry, entryAddress, table, isWritable);
-            }
-
-            if (isLeaf)
-            {
-                return new WalkResult(WalkStatus.Leaf, level, rights & TFormat.LeafRights(entry), entry, entryAddress, table, isWritable);
-            }
-
-            if ((entry & rules.AccessedBit) != rules.AccessedBit)
-            {
-                if (!isWritable)
+                if ((entry & rules.PresentBits) == 0)
                 {
-                    return new WalkResult(WalkStatus.TableReadOnly, level, rights, entry, entryAddress, table, false);
+                    AccessRights left = TFormat.IsExtendedPageTable ? AccessRights.None : start & RightsOf(granted);
+                    return new WalkResult(WalkStatus.NotPresent, level, left, entry, entryAddress, table, isWritable);
                 }
 
-                if (!TableEntry<TFormat, TReader>.TrySetFlags(ref reader, entryAddress, kind, level, entry, rules.AccessedBit))
+                bool isLeaf = TFormat.IsLeaf(entry, level);
+                if ((entry & rules.Reserved(level, isLeaf)) != 0 || (TFormat.IsExtendedPageTable && rules.Forbids(entry, isLeaf)))
                 {
-                    // Changed since it was read: read it again.
-                    continue;
+                    return new WalkResult(WalkStatus.Reserved, level, start & RightsOf(granted), entry, entryAddress, table, isWritable);
+                }
+
+                if (isLeaf)
+                {
+                    AccessRights all = start & RightsOf(granted) & TFormat.LeafRights(entry);
+                    return new WalkResult(WalkStatus.Leaf, level, all, entry, entryAddress, table, isWritable);
+                }
+
+                if ((entry & rules.AccessedBit) != rules.AccessedBit)
+                {
+                    if (!isWritable)
+                    {
+                        return new WalkResult(WalkStatus.TableReadOnly, level, start & RightsOf(granted), entry, entryAddress, table, false);
+                    }
+
+                    if (!TableEntry<TFormat, TReader>.TrySetFlags(ref reader, entryAddress, kind, level, entry, rules.AccessedBit))
+                    {
+                        // Changed since it was read: read it again.
+                        continue;
+                    }
                 }
             }
 
-            rights &= TFormat.Rights(entry);
+            granted &= entry ^ TFormat.WithholdingBits;
             table = TFormat.TableAddress(entry);
             if (caches is { Holds: CachedTable.GuestPhysical })
             {
-                caches.Fill(level, address, context, table, rights, isWritable: true);
+                caches.Fill(level, address, context, table, start & RightsOf(granted), isWritable: true);
             }
 
             isLocated = false;
             level--;
         }
     }
+
+    /// <summary>The rights of all entries passed: bits that withhold one are inverted here.</summary>
+    private static AccessRights RightsOf(ulong granted) => TFormat.Rights(granted ^ TFormat.WithholdingBits);
 }
