@@ -74,7 +74,9 @@ public readonly struct Bits32Format<TLargePages> : IPageTableFormat
         rules.DirtyBit = X64FourLevel.Dirty;
         rules.SetReserved(0, 0, 0);
         rules.SetReserved(1, 0, EntryRules.Bits(13 + addressBits - 32, LargePageShift));
-        rules.Complete();
+
+        // CR4.PSE decides what bit 7 means, and is no part of the rules.
+        rules.Complete(highestLeaf: 0);
     }
 
     private static EntryRules CreateDefault()

@@ -14,6 +14,7 @@ public sealed class EntryRules
     private const ulong PageSizeBit = 1UL << 7;
     private Masks _reserved;
     private Masks _plain;
+    private Masks _plainLeaf;
 
     /// <summary>An entry is present where any of these bits is set.</summary>
     public ulong PresentBits { get; internal set; }
@@ -43,6 +44,14 @@ public sealed class EntryRules
     [MethodImpl(MethodImplOptions.AggressiveInlining)] // every entry of every walk: bench WalkBenchmarks
     internal ulong PlainMask(int level) => Unsafe.Add(ref Unsafe.As<Masks, ulong>(ref _plain), level);
 
+    /// <summary>As <see cref="PlainMask"/> for leaves of a level, but for forbidden combinations; see <see cref="PlainLeafValue"/>.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal ulong PlainLeafMask(int level) => Unsafe.Add(ref Unsafe.As<Masks, ulong>(ref _plainLeaf), level * 2);
+
+    /// <summary>What <see cref="PlainLeafMask"/> leaves of a leaf that has nothing special.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal ulong PlainLeafValue(int level) => Unsafe.Add(ref Unsafe.As<Masks, ulong>(ref _plainLeaf), (level * 2) + 1);
+
     /// <summary>The bits that must be zero in a present entry of a level.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)] // every entry of every walk: bench WalkBenchmarks
     public ulong Reserved(int level, bool isLeaf)
@@ -54,7 +63,8 @@ public sealed class EntryRules
            || ((entry & NeedsRead) != 0 && (entry & 1) == 0);
 
     /// <summary>Makes the test of plain entries follow; called last, once all else is set.</summary>
-    internal void Complete()
+    /// <param name="highestLeaf">The highest level at which an entry with bit 7 set is a leaf, for certain.</param>
+    internal void Complete(int highestLeaf = 2)
     {
         // Bit 0 set excludes every forbidden combination there is; where one has it, no entry is plain.
         const ulong WithBit0 = 0xAAAA_AAAA_AAAA_AAAA;
@@ -63,6 +73,14 @@ public sealed class EntryRules
         for (int level = 1; level < MaxLevels; level++)
         {
             _plain[level] = isTestable ? _reserved[level * 2] | PageSizeBit | AccessedBit | 1 : 0;
+        }
+
+        for (int level = 0; level < MaxLevels; level++)
+        {
+            ulong size = level == 0 ? 0 : PageSizeBit;
+            bool mayBeLeaf = level <= highestLeaf && (_reserved[(level * 2) + 1] & size) == 0;
+            _plainLeaf[level * 2] = mayBeLeaf ? _reserved[(level * 2) + 1] | size | AccessedBit | 1 : 0;
+            _plainLeaf[(level * 2) + 1] = mayBeLeaf ? size | AccessedBit | 1 : ulong.MaxValue;
         }
     }
 

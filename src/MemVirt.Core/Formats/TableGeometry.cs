@@ -20,5 +20,5 @@ public static class TableGeometry
 
     /// <summary>The physical address of the page that a leaf at a level maps: bits 51 down to the page size.</summary>
     public static ulong PageAddress(ulong entry, int level)
-        => entry & Addresses.AddressBits.Frame & ~((1UL << ShiftOf(level)) - 1);
+        => entry & (Addresses.AddressBits.Frame & ~((1UL << ShiftOf(level)) - 1));
 }

@@ -25,18 +25,31 @@ internal static class GuestWalk<TFormat, TStage, TReader>
     {
         while (true)
         {
-            WalkResult walk = RadixWalk<TFormat, TStage, TReader>.Walk(
-                ref stage, ref reader, kind, rules.Entries, caches, context, root, address);
-            if (walk.Status != WalkStatus.Leaf)
+            WalkPoint at = default;
+            WalkResult walk;
+            if (caches is null && RadixWalk<TFormat, TStage, TReader>.TryWalkPlain(
+                    ref stage, ref reader, kind, rules.Entries, root, address, out at))
             {
-                if (walk.Status == WalkStatus.TableReadOnly && walk.Table == WalkResult.UnknownTable)
+                AccessRights reached = RadixWalk<TFormat, TStage, TReader>.RightsAt(in at);
+                walk = new WalkResult(WalkStatus.Leaf, at.Level, reached, at.Entry, at.EntryAddress, at.Table, at.IsWritable);
+            }
+            else
+            {
+                walk = caches is null
+                    ? RadixWalk<TFormat, TStage, TReader>.Continue(ref stage, ref reader, kind, rules.Entries, address, at)
+                    : RadixWalk<TFormat, TStage, TReader>.Walk(
+                        ref stage, ref reader, kind, rules.Entries, caches, context, root, address);
+                if (walk.Status != WalkStatus.Leaf)
                 {
-                    // Only a walk from the root tells which guest-physical address the second stage protects.
-                    caches = null;
-                    continue;
-                }
+                    if (walk.Status == WalkStatus.TableReadOnly && walk.Table == WalkResult.UnknownTable)
+                    {
+                        // Only a walk from the root tells which guest-physical address the second stage protects.
+                        caches = null;
+                        continue;
+                    }
 
-                return Fail(ref stage, rules, needed, walk, address);
+                    return Fail(ref stage, rules, needed, walk, address);
+                }
             }
 
             int key = X64FourLevel.ProtectionKey(walk.Entry);

@@ -81,12 +81,39 @@ public struct NestedStage<TFormat, TReader>(
 
     private ulong Access(ulong gpa, AccessRights needed, bool isTable, out int leafLevel, out AccessRights rights)
     {
-        bool isStore = (needed & AccessRights.Write) != 0;
-        bool isUserAddress = (needed & AccessRights.UserExecute) != 0;
+        bool isBare = nestedTlb is null && caches is null && gpa >> TableGeometry.ShiftOf(TFormat.Levels) == 0;
+        if (!isBare)
+        {
+            return AccessThroughCaches(gpa, needed, isTable, out leafLevel, out rights);
+        }
+
+        HostTables tables = default;
+        if (RadixWalk<TFormat, HostTables, TReader>.TryWalkPlain(
+                ref tables, ref _reader, TableKind.SecondStage, _rules.Entries, Root, gpa, out WalkPoint at))
+        {
+            AccessRights walked = RadixWalk<TFormat, HostTables, TReader>.RightsAt(in at);
+            AccessRights effective = _rules.Effective(walked, (needed & AccessRights.UserExecute) != 0);
+            ulong dirtyFlag = _rules.Entries.DirtyBit;
+            bool isDirty = (at.Entry & dirtyFlag) == dirtyFlag;
+            if ((KindOf(needed) & ~effective) == 0 && (isDirty || (needed & AccessRights.Write) == 0))
+            {
+                (leafLevel, rights) = (at.Level, effective);
+                LeafDirty = isDirty;
+                _leafAttributes = AttributesOf(at.Entry, at.Level);
+                return TFormat.PageAddress(at.Entry, at.Level) | (gpa & ((1UL << TFormat.ShiftOf(at.Level)) - 1));
+            }
+        }
+
+        return WalkAll(gpa, needed, isTable, at with { IsWritable = _tables.AreWritable }, isBegun: true, out leafLevel, out rights);
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private ulong AccessThroughCaches(ulong gpa, AccessRights needed, bool isTable, out int leafLevel, out AccessRights rights)
+    {
         if (nestedTlb is not null && nestedTlb.TryFind(gpa, Context, out ulong found, out leafLevel, out AccessRights cached, out bool dirty, out int attributes))
         {
-            rights = _rules.Effective(cached, isUserAddress);
-            if ((KindOf(needed) & ~rights) == 0 && (dirty || !isStore))
+            rights = _rules.Effective(cached, (needed & AccessRights.UserExecute) != 0);
+            if ((KindOf(needed) & ~rights) == 0 && (dirty || (needed & AccessRights.Write) == 0))
             {
                 LeafDirty = dirty;
                 _leafAttributes = attributes;
@@ -101,22 +128,35 @@ public struct NestedStage<TFormat, TReader>(
             return ITableLocator.Unreachable;
         }
 
+        return WalkAll(gpa, needed, isTable, default, isBegun: false, out leafLevel, out rights);
+    }
+
+    /// <summary>The walk with all that may come up, from the root or from where a plain one stopped.</summary>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private ulong WalkAll(
+        ulong gpa, AccessRights needed, bool isTable, WalkPoint at, bool isBegun, out int leafLevel, out AccessRights rights)
+    {
+        bool isStore = (needed & AccessRights.Write) != 0;
         while (true)
         {
-            WalkResult walk = RadixWalk<TFormat, SecondStageTables, TReader>.Walk(
-                ref _tables, ref _reader, TableKind.SecondStage, _rules.Entries, caches, Context, Root, gpa);
+            WalkResult walk = isBegun
+                ? RadixWalk<TFormat, SecondStageTables, TReader>.Continue(
+                    ref _tables, ref _reader, TableKind.SecondStage, _rules.Entries, gpa, at)
+                : RadixWalk<TFormat, SecondStageTables, TReader>.Walk(
+                    ref _tables, ref _reader, TableKind.SecondStage, _rules.Entries, caches, Context, Root, gpa);
+            isBegun = false;
             leafLevel = walk.Level;
-            rights = _rules.Effective(walk.Rights, isUserAddress);
+            rights = _rules.Effective(walk.Rights, (needed & AccessRights.UserExecute) != 0);
             ulong hpa = TFormat.PageAddress(walk.Entry, leafLevel) | (gpa & ((1UL << TFormat.ShiftOf(leafLevel)) - 1));
             bool isAllowed = walk.Status == WalkStatus.Leaf && (KindOf(needed) & ~rights) == 0;
-            if (!isAllowed && !MayWriteSubPage(gpa, walk, needed, isTable))
+            if (!isAllowed && !MayWriteSubPage(gpa, in walk, needed, isTable))
             {
                 return ITableLocator.Unreachable;
             }
 
             ulong dirtyFlag = _rules.Entries.DirtyBit;
             ulong flags = (_rules.Entries.AccessedBit | (isStore ? dirtyFlag : 0)) & ~walk.Entry;
-            if (flags == 0 || TrySetLeafFlags(gpa, walk, flags))
+            if (flags == 0 || TrySetLeafFlags(gpa, in walk, flags))
             {
                 LeafDirty = ((walk.Entry | flags) & dirtyFlag) == dirtyFlag && isAllowed;
                 _leafAttributes = AttributesOf(walk.Entry, leafLevel);
@@ -159,7 +199,7 @@ public struct NestedStage<TFormat, TReader>(
 
     /// <summary>Sets flags of the leaf, and logs the page where it becomes dirty; false where the log is full or the entry has changed.</summary>
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private bool TrySetLeafFlags(ulong gpa, WalkResult walk, ulong flags)
+    private bool TrySetLeafFlags(ulong gpa, in WalkResult walk, ulong flags)
     {
         if (log is { IsFull: true }
             || !TableEntry<TFormat, TReader>.TrySetFlags(
@@ -178,7 +218,7 @@ public struct NestedStage<TFormat, TReader>(
 
     /// <summary>Whether sub-page permissions allow a write that the walk does not; else the fault is recorded.</summary>
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private bool MayWriteSubPage(ulong gpa, WalkResult walk, AccessRights needed, bool isTable)
+    private bool MayWriteSubPage(ulong gpa, in WalkResult walk, AccessRights needed, bool isTable)
     {
         bool isPresent = walk.Status != WalkStatus.NotPresent;
         ulong code = _rules.FaultCode(needed, walk.Rights, isTable, isPresent, isReserved: walk.Status == WalkStatus.Reserved);

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using MemVirt.Core.Access;
 using MemVirt.Core.Formats;
 
@@ -11,6 +12,8 @@ public sealed class SecondStageRules
     private const ulong ShadowStackAccess = 1UL << 13;
     private const ulong NestedFinalAccess = 1UL << 32;
     private const ulong NestedTableAccess = 1UL << 33;
+    private const int RightsMask = (int)AccessRights.Unrestricted;
+    private readonly byte[] _effective = new byte[2 * (RightsMask + 1)];
     private readonly EptSettings? _ept;
     private readonly bool _fetchIsReported;
     private readonly bool _guestModeExecuteTrap;
@@ -23,6 +26,10 @@ public sealed class SecondStageRules
         _fetchIsReported = npt is { NoExecute: true } or { GuestModeExecuteTrap: true };
         TableAccess = ept is { AccessedAndDirty: false } ? AccessRights.Read : AccessRights.Read | AccessRights.Write;
         SubPageTableRoot = ept is { SubPageWrite: true } ? ept.SubPageTableRoot : null;
+        for (int index = 0; index < _effective.Length; index++)
+        {
+            _effective[index] = (byte)EffectiveOf((AccessRights)(index & RightsMask), isUserAddress: index > RightsMask);
+        }
     }
 
     /// <summary>What is made of entries.</summary>
@@ -52,7 +59,11 @@ public sealed class SecondStageRules
     /// The rights of a walk as they bind accesses of a linear address: execute for fetches below CPL 3, user-execute for those at
     /// CPL 3, both decided by the address's mode under mode-based execute control, and by CPL under GMET.
     /// </summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)] // every second-stage walk: bench WalkBenchmarks
     internal AccessRights Effective(AccessRights walked, bool isUserAddress)
+        => (AccessRights)_effective[((int)walked & RightsMask) + (isUserAddress ? RightsMask + 1 : 0)];
+
+    private AccessRights EffectiveOf(AccessRights walked, bool isUserAddress)
     {
         const AccessRights Both = AccessRights.Execute | AccessRights.UserExecute;
         if (_guestModeExecuteTrap)

@@ -17,6 +17,57 @@ public static class RadixWalk<TFormat, TLocator, TReader>
 {
     private const ulong TableOffset = 0xFFF;
 
+    /// <summary>
+    /// The walk as it goes nearly always, without caches: every entry on the way is plain, and so is the leaf. True where it was; else
+    /// <see cref="Continue"/> goes on from the entry that was not.
+    /// </summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)] // one instance a source: bench WalkBenchmarks
+    internal static bool TryWalkPlain(
+        ref TLocator locator, ref TReader reader, TableKind kind, EntryRules rules, ulong root, ulong address, out WalkPoint at)
+    {
+        ulong table = root;
+        ulong granted = ulong.MaxValue;
+        int level = TFormat.Levels - 1;
+        ulong entryAddress;
+        ulong entry;
+        bool isWritable;
+        while (true)
+        {
+            entryAddress = locator.Locate(table + TFormat.EntryOffset(address, level), out isWritable);
+            if (entryAddress == ITableLocator.Unreachable)
+            {
+                at = new WalkPoint(level, table, granted, 0, entryAddress, false);
+                return false;
+            }
+
+            entry = TableEntry<TFormat, TReader>.Read(ref reader, entryAddress, kind, level);
+            if ((entry & rules.PlainMask(level)) != rules.PlainValue)
+            {
+                break;
+            }
+
+            granted &= entry ^ TFormat.WithholdingBits;
+            table = TFormat.TableAddress(entry);
+            level--;
+        }
+
+        at = new WalkPoint(level, table, granted, entry, entryAddress, isWritable);
+        return (entry & rules.PlainLeafMask(level)) == rules.PlainLeafValue(level)
+               && !(TFormat.IsExtendedPageTable && rules.Forbids(entry, isLeaf: true));
+    }
+
+    /// <summary>The rights of a leaf reached by <see cref="TryWalkPlain"/>.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal static AccessRights RightsAt(in WalkPoint at) => RightsOf(at.Granted) & TFormat.LeafRights(at.Entry);
+
+    /// <summary>Goes on where <see cref="TryWalkPlain"/> stopped, with the entry that it has read.</summary>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    internal static WalkResult Continue(
+        ref TLocator locator, ref TReader reader, TableKind kind, EntryRules rules, ulong address, WalkPoint at)
+        => at.EntryAddress == ITableLocator.Unreachable
+            ? new WalkResult(WalkStatus.TableUnreachable, at.Level, RightsOf(at.Granted), 0, 0, at.Table, false)
+            : Loop(ref locator, ref reader, kind, rules, null, 0, address, at, AccessRights.Unrestricted, EntryState.Read);
+
     /// <summary>Walks <paramref name="address"/> from the table at <paramref name="root"/>.</summary>
     /// <param name="locator">Finds entries in host memory.</param>
     /// <param name="reader">Reads entries.</param>
@@ -26,37 +77,41 @@ public static class RadixWalk<TFormat, TLocator, TReader>
     /// <param name="context">The context the caches' entries are tagged with.</param>
     /// <param name="root">The root table's address in the tables' own space.</param>
     /// <param name="address">The address to translate; bits above the root's reach are ignored.</param>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)] // one instance a source: bench WalkBenchmarks
+    [MethodImpl(MethodImplOptions.NoInlining)]
     public static WalkResult Walk(
         ref TLocator locator, ref TReader reader, TableKind kind, EntryRules rules, PagingStructureCaches? caches, uint context,
         ulong root, ulong address)
     {
-        ulong table = root;
-        ulong granted = ulong.MaxValue;
-        AccessRights start = AccessRights.Unrestricted;
-        int level = TFormat.Levels - 1;
-        ulong hostTable = 0;
-        bool isLocated = false;
-        bool isWritable = true;
-        if (caches is not null)
+        var from = new WalkPoint(TFormat.Levels - 1, root, ulong.MaxValue, 0, 0, true);
+        if (caches is null)
         {
-            int found = caches.Probe(address, context, out ulong cachedTable, out AccessRights cachedRights, out bool cachedWritable);
-            if (found >= 0)
-            {
-                (level, start) = (found, cachedRights);
-                isLocated = caches.Holds == CachedTable.HostPhysical;
-                (table, hostTable) = isLocated ? (WalkResult.UnknownTable, cachedTable) : (cachedTable, 0);
-                isWritable = cachedWritable;
-            }
+            return Loop(ref locator, ref reader, kind, rules, null, 0, address, from, AccessRights.Unrestricted, EntryState.Unknown);
         }
 
+        int found = caches.Probe(address, context, out ulong cachedTable, out AccessRights cachedRights, out bool cachedWritable);
+        if (found < 0)
+        {
+            return Loop(ref locator, ref reader, kind, rules, caches, context, address, from, AccessRights.Unrestricted, EntryState.Unknown);
+        }
+
+        bool isHost = caches.Holds == CachedTable.HostPhysical;
+        ulong place = isHost ? cachedTable + TFormat.EntryOffset(address, found) : 0;
+        from = new WalkPoint(found, isHost ? WalkResult.UnknownTable : cachedTable, ulong.MaxValue, 0, place, cachedWritable);
+        return Loop(
+            ref locator, ref reader, kind, rules, caches, context, address, from, cachedRights, isHost ? EntryState.Located : EntryState.Unknown);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)] // into its two callers
+    private static WalkResult Loop(
+        ref TLocator locator, ref TReader reader, TableKind kind, EntryRules rules, PagingStructureCaches? caches, uint context,
+        ulong address, WalkPoint from, AccessRights start, EntryState state)
+    {
+        (int level, ulong table, ulong granted, ulong entry, ulong entryAddress, bool isWritable) = from;
         while (true)
         {
-            ulong offset = TFormat.EntryOffset(address, level);
-            ulong entryAddress = hostTable + offset;
-            if (!isLocated)
+            if (state == EntryState.Unknown)
             {
-                entryAddress = locator.Locate(table + offset, out isWritable);
+                entryAddress = locator.Locate(table + TFormat.EntryOffset(address, level), out isWritable);
                 if (entryAddress == ITableLocator.Unreachable)
                 {
                     return new WalkResult(WalkStatus.TableUnreachable, level, start & RightsOf(granted), 0, 0, table, false);
@@ -68,7 +123,11 @@ public static class RadixWalk<TFormat, TLocator, TReader>
                 }
             }
 
-            ulong entry = TableEntry<TFormat, TReader>.Read(ref reader, entryAddress, kind, level);
+            if (state != EntryState.Read)
+            {
+                entry = TableEntry<TFormat, TReader>.Read(ref reader, entryAddress, kind, level);
+            }
+
             if ((entry & rules.PlainMask(level)) != rules.PlainValue)
             {
                 if ((entry & rules.PresentBits) == 0)
@@ -99,6 +158,7 @@ public static class RadixWalk<TFormat, TLocator, TReader>
                     if (!TableEntry<TFormat, TReader>.TrySetFlags(ref reader, entryAddress, kind, level, entry, rules.AccessedBit))
                     {
                         // Changed since it was read: read it again.
+                        state = EntryState.Located;
                         continue;
                     }
                 }
@@ -111,11 +171,18 @@ public static class RadixWalk<TFormat, TLocator, TReader>
                 caches.Fill(level, address, context, table, start & RightsOf(granted), isWritable: true);
             }
 
-            isLocated = false;
+            state = EntryState.Unknown;
             level--;
         }
     }
 
     /// <summary>The rights of all entries passed: bits that withhold one are inverted here.</summary>
     private static AccessRights RightsOf(ulong granted) => TFormat.Rights(granted ^ TFormat.WithholdingBits);
+
+    private enum EntryState
+    {
+        Unknown,
+        Located,
+        Read,
+    }
 }

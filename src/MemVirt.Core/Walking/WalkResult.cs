@@ -35,3 +35,12 @@ public readonly record struct WalkResult(
     /// <summary>A cache gave the table's place in the host alone.</summary>
     public const ulong UnknownTable = ulong.MaxValue;
 }
+
+/// <summary>How far a walk has come.</summary>
+/// <param name="Level">The level of the entry.</param>
+/// <param name="Table">The address of its table in the tables' own space.</param>
+/// <param name="Granted">The entries above, intersected, with the bits that withhold a right inverted.</param>
+/// <param name="Entry">The entry, where it has been read.</param>
+/// <param name="EntryAddress">Its host-physical address, where it has been located.</param>
+/// <param name="IsWritable">Whether its flags may be written.</param>
+internal readonly record struct WalkPoint(int Level, ulong Table, ulong Granted, ulong Entry, ulong EntryAddress, bool IsWritable);
