@@ -12,6 +12,7 @@ public unsafe class TlbBenchmarks
     private const ulong Mark = 1UL << 50;
     private readonly TagArray _lru = new(new SetGeometry(Sets * Ways, Ways));
     private readonly TagArray _random = new(new SetGeometry(Sets * Ways, Ways), Replacement.Random);
+    private readonly TaggedTlb _tagged = new(Sets * Ways, Ways);
     private readonly ulong[] _scalar = GC.AllocateArray<ulong>(Sets * Ways, pinned: true);
 
     [GlobalSetup]
@@ -19,10 +20,25 @@ public unsafe class TlbBenchmarks
     {
         for (ulong number = 0; number < Sets * Ways; number++)
         {
+            _tagged.Insert(number << 12, Core.Addresses.PageSize.Size4K, 1, number);
             _lru.Insert(number | Mark, number, number);
             _random.Insert(number | Mark, number, number);
             _scalar[((int)(number % Sets) * Ways) + (int)(number / Sets)] = number | Mark;
         }
+    }
+
+    /// <summary>A hit of the tagged TLB, of the most recent entry of each set in turn.</summary>
+    [Benchmark(OperationsPerInvoke = Sets)]
+    public ulong TaggedHit()
+    {
+        ulong sum = 0;
+        for (ulong number = Sets * (Ways - 1); number < Sets * Ways; number++)
+        {
+            _tagged.TryFind(number << 12, 1, out ulong payload);
+            sum += payload;
+        }
+
+        return sum;
     }
 
     [Benchmark(OperationsPerInvoke = Sets)]

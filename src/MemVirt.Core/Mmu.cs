@@ -69,6 +69,44 @@ public sealed class Mmu<TSource>
         return translation.Status;
     }
 
+    /// <summary>
+    /// Translates addresses in turn up to the first that faults, for accesses of one kind. Cost of a hit of the front: one compare.
+    /// </summary>
+    /// <param name="gvas">The linear addresses.</param>
+    /// <param name="access">What every access does.</param>
+    /// <param name="hpas">Where the host-physical addresses go, as many at least.</param>
+    /// <param name="fault">Where the result is less than all: why the next address faults.</param>
+    /// <returns>How many were translated.</returns>
+    /// <exception cref="ArgumentException">There is no room for the answers.</exception>
+    public int Translate(ReadOnlySpan<GuestVirtualAddress> gvas, MemoryAccess access, Span<HostPhysicalAddress> hpas, out Translation fault)
+    {
+        if (hpas.Length < gvas.Length)
+        {
+            Throw.BadGeometry($"There is room for {hpas.Length} of {gvas.Length} answers.");
+        }
+
+        fault = default;
+        int done = 0;
+        while (true)
+        {
+            done += _front.FindAll(gvas[done..], access, _frontPrefix, hpas[done..]);
+            if (done == gvas.Length)
+            {
+                return done;
+            }
+
+            Translation translation = TranslateBeyondFront(gvas[done], access);
+            if (translation.Status != TranslationStatus.Ok)
+            {
+                fault = translation;
+                return done;
+            }
+
+            hpas[done] = HostPhysicalAddress.FromValid(translation.HostPage | gvas[done].OffsetIn(PageSize.Size4K));
+            done++;
+        }
+    }
+
     /// <summary>Translates past the front, with all there is to say of a fault. On success the page is the 4 KiB piece accessed.</summary>
     [MethodImpl(MethodImplOptions.NoInlining)]
     public Translation TranslateBeyondFront(GuestVirtualAddress gva, MemoryAccess access)

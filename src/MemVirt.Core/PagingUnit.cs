@@ -81,7 +81,7 @@ public sealed class PagingUnit<TStage, TReader>
     private bool CacheDisable => (_registers.Cr0 & Cr0.CacheDisable) != 0;
 
     /// <summary>
-    /// Translates a pointer: linear-address masking, the canonical check, then <see cref="Mmu{TSource}.Translate"/>. Details of a
+    /// Translates a pointer: linear-address masking, the canonical check, then <see cref="Mmu{TSource}"/>. Details of a
     /// fault come from <see cref="Explain"/>.
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)] // stands before each hit: bench MmuBenchmarks

@@ -11,6 +11,7 @@ namespace MemVirt.Core.Tlb;
 public sealed class DirectTlb
 {
     private const int SizeLog2 = 8;
+    private const int WordsOfEntry = 4;
     private const ulong IndexMask = (1 << SizeLog2) - 1;
     private readonly Entry[] _entries = new Entry[1 << SizeLog2];
     private bool _holdsLargePages;
@@ -35,6 +36,30 @@ public sealed class DirectTlb
             ref System.Runtime.InteropServices.MemoryMarshal.GetArrayDataReference(_entries), (nint)(tag & IndexMask));
         hostPage = entry.HostPage;
         return tag == (access == MemoryAccess.Write ? entry.WriteTag : access == MemoryAccess.Read ? entry.ReadTag : entry.FetchTag);
+    }
+
+    /// <summary>Translates addresses up to the first that is not here, and returns how many that were.</summary>
+    internal int FindAll(
+        ReadOnlySpan<Addresses.GuestVirtualAddress> gvas, MemoryAccess access, ulong contextPrefix, Span<Addresses.HostPhysicalAddress> hpas)
+    {
+        ref ulong words = ref Unsafe.As<Entry, ulong>(ref System.Runtime.InteropServices.MemoryMarshal.GetArrayDataReference(_entries));
+        ref ulong hostPages = ref Unsafe.Add(ref words, WordsOfEntry - 1);
+        ref ulong tags = ref Unsafe.Add(ref words, access == MemoryAccess.Read ? 0 : access == MemoryAccess.Write ? 1 : 2);
+        int i = 0;
+        for (; i < gvas.Length && i < hpas.Length; i++)
+        {
+            ulong address = gvas[i].Value;
+            ulong tag = TagOf((address & Addresses.AddressBits.Mask57) >> 12, contextPrefix);
+            nint entry = (nint)((tag & IndexMask) * WordsOfEntry);
+            if (Unsafe.Add(ref tags, entry) != tag)
+            {
+                break;
+            }
+
+            hpas[i] = Addresses.HostPhysicalAddress.FromValid(Unsafe.Add(ref hostPages, entry) | (address & 0xFFF));
+        }
+
+        return i;
     }
 
     /// <summary>Enters a page for the accesses that need nothing more.</summary>
