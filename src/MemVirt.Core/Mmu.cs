@@ -16,13 +16,16 @@ namespace MemVirt.Core;
 public sealed class Mmu<TSource>
     where TSource : struct, ITranslationSource
 {
+    private const int RecentContexts = 16;
     private readonly DirectTlb _front = new();
     private readonly TaggedTlb _tlb;
     private readonly ContextTable _contexts = new();
+    private readonly RecentContext[] _recent = new RecentContext[RecentContexts];
     private TSource _source;
     private ulong _frontPrefix;
     private AccessRights _privilege;
     private PagingContext _context;
+    private ContextKey _key;
     private uint _contextNumber;
     private uint _globalNumber;
     private bool _holdsPieces;
@@ -34,7 +37,7 @@ public sealed class Mmu<TSource>
     /// <param name="tlbEntries">Entries of the tagged TLB; a multiple of <paramref name="tlbWays"/>.</param>
     /// <param name="tlbWays">Ways of a set.</param>
     /// <exception cref="ArgumentException">The entries cannot be split into sets.</exception>
-    public Mmu(TSource source, int tlbEntries = 1536, int tlbWays = 8)
+    public Mmu(TSource source, int tlbEntries = 2048, int tlbWays = 8)
     {
         _source = source;
         _tlb = new TaggedTlb(tlbEntries, tlbWays);
@@ -149,6 +152,13 @@ public sealed class Mmu<TSource>
         RefreshContext();
     }
 
+    /// <summary>Changes the PCID alone; forgets nothing. Cost: some instructions, of a PCID that was current not long ago.</summary>
+    internal void SwitchProcess(ushort processContext)
+    {
+        _context = _context with { ProcessContext = processContext };
+        RefreshContext();
+    }
+
     /// <summary>Changes CPL and EFLAGS.AC. Cost: a few instructions; nothing is forgotten.</summary>
     public void SwitchPrivilege(bool user, bool alignmentCheck)
     {
@@ -177,6 +187,13 @@ public sealed class Mmu<TSource>
             case InvalidationScope.Address:
                 InvalidateAddress(in invalidation, key);
                 break;
+            case InvalidationScope.AddressOfVirtualProcessor when _holdsPieces || _severalSecondStages:
+                _contexts.ForgetVirtualProcessor(virtualProcessor, includesGlobals: true);
+                break;
+            case InvalidationScope.AddressOfVirtualProcessor:
+                _tlb.DropOfAnyContext(invalidation.Address.Value & AddressBits.Mask57);
+                _front.DropPagesOf(invalidation.Address.Value & AddressBits.Mask57);
+                break;
             case InvalidationScope.Context:
                 _contexts.Forget(key);
                 break;
@@ -194,7 +211,9 @@ public sealed class Mmu<TSource>
                 break;
         }
 
-        if (_source.Invalidate(in invalidation, invalidation.Scope == InvalidationScope.Address ? _contexts.TableNumberOf(key) : 0))
+        uint tables = invalidation.Scope != InvalidationScope.Address ? 0
+            : key == _key ? _source.Context : _contexts.TableNumberOf(key);
+        if (_source.Invalidate(in invalidation, tables))
         {
             _contexts.ForgetAll();
         }
@@ -220,14 +239,14 @@ public sealed class Mmu<TSource>
         }
 
         ulong address = invalidation.Address.Value & AddressBits.Mask57;
-        _tlb.Drop(address, _contexts.NumberOf(key));
+        _tlb.Drop(address, key == _key ? _contextNumber : _contexts.NumberOf(key));
         if (invalidation.IncludesGlobals && _holdsGlobals)
         {
             _tlb.Drop(address, _contexts.NumberOf(globalKey));
         }
 
         _front.DropPagesOf(address);
-        if (invalidation.IncludesTablesOfContext)
+        if (invalidation.IncludesTablesOfContext && _source.HasTableCaches)
         {
             _contexts.ForgetTables(key);
         }
@@ -299,17 +318,39 @@ public sealed class Mmu<TSource>
 
         Walks++;
         _holdsPieces |= walked.IsPiece;
-        _holdsGlobals |= walked.IsGlobal;
+        if (walked.IsGlobal && !_holdsGlobals)
+        {
+            // From now on each context is numbered with its VPID's global translations.
+            _holdsGlobals = true;
+            Array.Clear(_recent);
+            RefreshContext();
+        }
+
         _tlb.Insert(address, walked.Size, walked.IsGlobal ? _globalNumber : _contextNumber, walked.Payload);
         return walked;
     }
 
     private void RefreshContext()
     {
-        ContextKey key = ContextKey.Of(_context.SecondStage, _context.VirtualProcessor, _context.ProcessContext);
+        _key = ContextKey.Of(_context.SecondStage, _context.VirtualProcessor, _context.ProcessContext);
+        ref RecentContext recent = ref _recent[_context.ProcessContext & (RecentContexts - 1)];
+        if (recent.Key != _key || recent.Version != _contexts.Version)
+        {
+            Renumber(ref recent);
+        }
+
+        _contextNumber = recent.Number;
+        _globalNumber = recent.GlobalNumber;
+        _source.Context = recent.TableNumber;
+        _frontPrefix = DirectTlb.PrefixOf(_contextNumber, _privilege);
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private void Renumber(ref RecentContext recent)
+    {
         ContextKey globalKey = ContextKey.GlobalOf(_context.SecondStage, _context.VirtualProcessor);
-        _contextNumber = _contexts.NumberOf(key);
-        _globalNumber = _contexts.NumberOf(globalKey);
+        uint globalNumber = _holdsGlobals ? _contexts.NumberOf(globalKey) : 0;
+        (uint number, uint tableNumber) = _contexts.NumbersOf(_key);
         if (_contexts.Restarted)
         {
             _tlb.Clear();
@@ -318,13 +359,15 @@ public sealed class Mmu<TSource>
             _contexts.AcknowledgeRestart();
 
             // Numbers handed out before the restart, among them perhaps one just now, mean nothing any more.
-            _contextNumber = _contexts.NumberOf(key);
-            _globalNumber = _contexts.NumberOf(globalKey);
+            globalNumber = _holdsGlobals ? _contexts.NumberOf(globalKey) : 0;
+            (number, tableNumber) = _contexts.NumbersOf(_key);
         }
 
-        _source.Context = _contexts.TableNumberOf(key);
-        _frontPrefix = DirectTlb.PrefixOf(_contextNumber, _privilege);
+        recent = new RecentContext(_key, _contexts.Version, number, globalNumber, tableNumber);
     }
+
+    /// <summary>The numbers of a context, for as long as the table's version stays.</summary>
+    private readonly record struct RecentContext(ContextKey Key, ulong Version, uint Number, uint GlobalNumber, uint TableNumber);
 
     private static ulong PieceOf(ulong address, Translation translation)
         => translation.HostPage | (address & (translation.Size.SizeBytes() - 1) & ~0xFFFUL);

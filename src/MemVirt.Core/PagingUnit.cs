@@ -41,6 +41,9 @@ public sealed class PagingUnit<TStage, TReader>
     private ushort _virtualProcessor;
     private ushort _secondStage;
 
+    /// <summary>What must be 0 in CR3 for a load that only changes root and PCID.</summary>
+    private ulong _unusualCr3 = ulong.MaxValue;
+
     /// <summary>A processor with registers as they are, which are taken for valid.</summary>
     /// <param name="features">What CPUID says.</param>
     /// <param name="stage">The second stage.</param>
@@ -51,7 +54,7 @@ public sealed class PagingUnit<TStage, TReader>
     /// <param name="tlbWays">Its ways.</param>
     public PagingUnit(
         ProcessorFeatures features, TStage stage, TReader reader, in PagingRegisters registers, PagingStructureCaches? caches = null,
-        int tlbEntries = 1536, int tlbWays = 8)
+        int tlbEntries = 2048, int tlbWays = 8)
     {
         _features = features;
         _rules = new GuestRules(features, registers);
@@ -116,7 +119,25 @@ public sealed class PagingUnit<TStage, TReader>
         => Finish(ControlRegisterWrites.MoveToCr0(in _registers, _features, value, longCodeSegment));
 
     /// <summary>MOV to CR3, with bit 63 where CR4.PCIDE is set (Intel SDM Vol. 3A §4.10.4.1).</summary>
-    public RegisterWriteOutcome MoveToCr3(ulong value) => Finish(ControlRegisterWrites.MoveToCr3(in _registers, _features, value));
+    public RegisterWriteOutcome MoveToCr3(ulong value)
+    {
+        if ((value & _unusualCr3) != 0)
+        {
+            return Finish(ControlRegisterWrites.MoveToCr3(in _registers, _features, value));
+        }
+
+        ulong cr3 = value & ~Cr3.NoInvalidation;
+        var process = (ushort)(value & Cr3.ProcessContextMask);
+        _registers.Cr3 = cr3;
+        Mmu.Source.Cr3 = cr3;
+        Mmu.SwitchProcess(process);
+        if (cr3 == value)
+        {
+            Mmu.Invalidate(TlbInvalidation.InvpcidContext(_virtualProcessor, process));
+        }
+
+        return RegisterWriteOutcome.Done;
+    }
 
     /// <summary>MOV to CR4.</summary>
     public RegisterWriteOutcome MoveToCr4(ulong value) => Finish(ControlRegisterWrites.MoveToCr4(in _registers, _features, value));
@@ -246,6 +267,9 @@ public sealed class PagingUnit<TStage, TReader>
             }
         }
 
+        bool isUsual = registers.Mode >= PagingMode.FourLevel && (registers.Cr4 & Cr4.ProcessContextEnable) != 0;
+        ulong addressBits = (1UL << _features.PhysicalAddressBits) - 1;
+        _unusualCr3 = isUsual && (registers.Cr3 & ~addressBits) == 0 ? ~(addressBits | Cr3.NoInvalidation) : ulong.MaxValue;
         Mmu.Source.Cr3 = registers.Cr3;
         Mmu.SwitchContext(new PagingContext(
             _virtualProcessor, RegisterWrite.ProcessContextOf(registers), registers.CurrentPrivilegeLevel == 3, _secondStage,

@@ -77,7 +77,7 @@ public sealed class InvalidationTests : IDisposable
         { "INVPCID 1", Dropped.Local | Dropped.Neighbour },
         { "INVPCID 2", Dropped.Local | Dropped.Neighbour | Dropped.Global | Dropped.OtherProcess },
         { "INVPCID 3", Dropped.Local | Dropped.Neighbour | Dropped.OtherProcess },
-        { "INVVPID 0", Dropped.Local | Dropped.Neighbour | Dropped.Global | Dropped.OtherProcess },
+        { "INVVPID 0", Dropped.Local },
         { "INVVPID 1", Dropped.Local | Dropped.Neighbour | Dropped.Global | Dropped.OtherProcess },
         { "INVVPID 2", Dropped.Everything & ~Dropped.Host },
         { "VM entry without VPID", Dropped.Host },
@@ -85,7 +85,7 @@ public sealed class InvalidationTests : IDisposable
         { "INVEPT 1", Dropped.Everything },
         { "INVEPT 1, other", Dropped.None },
         { "INVEPT 2", Dropped.Everything },
-        { "INVLPGA", Dropped.Local | Dropped.Neighbour | Dropped.Global | Dropped.OtherProcess },
+        { "INVLPGA", Dropped.Local },
         { "INVLPGB address", Dropped.Local },
         { "INVLPGB PCID", Dropped.Local | Dropped.Neighbour },
         { "INVLPGB ASID", Dropped.Local | Dropped.Neighbour | Dropped.OtherProcess },
@@ -105,6 +105,20 @@ public sealed class InvalidationTests : IDisposable
         Assert.Equal(Dropped.None, Walked());
         _mmu.Invalidate(Of(instruction));
         Assert.Equal(expected, Walked());
+    }
+
+    /// <summary>Vol. 3C §28.4.3.1, APM Vol. 2 §15.16.3: the address in every PCID, global or not; other VPIDs owe nothing.</summary>
+    [Theory]
+    [InlineData(Local)]
+    [InlineData(Global)]
+    public void An_address_of_a_vpid_is_dropped_in_every_process(ulong address)
+    {
+        Warm();
+        _mmu.Invalidate(TlbInvalidation.InvvpidAddress(1, GuestVirtualAddress.Create(address)));
+        Assert.True(Walks(_here, address));
+        Assert.Equal(address == Local, Walks(_otherProcess, address));
+        Assert.False(Walks(_here, Neighbour));
+        Assert.False(Walks(_otherProcess, Neighbour));
     }
 
     /// <summary>§4.10.4.1: INVLPG of a global page drops it in every PCID; INVPCID type 0 may leave it.</summary>

@@ -230,7 +230,7 @@ public sealed class StaleModelTests(ITestOutputHelper output)
 
                     break;
                 default:
-                    Invalidate(each.A % 11, AddressOf(each.B % 16) + ((ulong)each.C & 0xFFF));
+                    Invalidate(each.A % 12, AddressOf(each.B % 16) + ((ulong)each.C & 0xFFF));
                     break;
             }
 
@@ -296,6 +296,7 @@ public sealed class StaleModelTests(ITestOutputHelper output)
                 6 => TlbInvalidation.InvpcidAll(processor),
                 7 => TlbInvalidation.InvpcidAllButGlobals(processor),
                 8 => TlbInvalidation.InvvpidAll(),
+                10 => TlbInvalidation.InvvpidAddress((ushort)(address & 1), gva),
                 9 => (address & 1) == 0 ? TlbInvalidation.InveptAll() : TlbInvalidation.InveptContext(0),
                 _ => TlbInvalidation.InvpcidContext(processor, (ushort)(address % 3)),
             };

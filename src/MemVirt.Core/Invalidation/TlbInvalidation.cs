@@ -8,6 +8,9 @@ public enum InvalidationScope : byte
     /// <summary>One linear address in one context.</summary>
     Address,
 
+    /// <summary>One linear address in all contexts of one VPID or ASID, global or not.</summary>
+    AddressOfVirtualProcessor,
+
     /// <summary>One context: a VPID or ASID, and a PCID.</summary>
     Context,
 
@@ -99,9 +102,8 @@ public readonly record struct TlbInvalidation
         => new(InvalidationScope.VirtualProcessor, globals: false) { VirtualProcessor = virtualProcessor };
 
     /// <summary>INVVPID type 0 (Intel SDM Vol. 3C §28.4.3.1), INVLPGA: one address of a VPID or ASID, in every PCID, global or not.</summary>
-    /// <remarks>The whole VPID is dropped: its PCIDs are not enumerable at a cost below that.</remarks>
     public static TlbInvalidation InvvpidAddress(ushort virtualProcessor, GuestVirtualAddress address)
-        => OfVirtualProcessor(virtualProcessor) with { Address = address };
+        => new(InvalidationScope.AddressOfVirtualProcessor, globals: true) { VirtualProcessor = virtualProcessor, Address = address };
 
     /// <summary>INVVPID type 1, TLB_CONTROL 3: all of a VPID or ASID.</summary>
     public static TlbInvalidation InvvpidContext(ushort virtualProcessor) => OfVirtualProcessor(virtualProcessor);

@@ -9,6 +9,9 @@ public interface ITranslationSource
     /// <summary>The context number that paging-structure caches are tagged with, set by the MMU on a change of context.</summary>
     uint Context { get; set; }
 
+    /// <summary>Whether there are paging-structure caches.</summary>
+    bool HasTableCaches { get; }
+
     /// <summary>Which accesses the rights of a translation allow.</summary>
     AccessPolicy Policy { get; }
 

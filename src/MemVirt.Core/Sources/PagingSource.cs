@@ -37,6 +37,9 @@ public struct PagingSource<TStage, TReader>(TStage stage, TReader reader, GuestR
     public uint Context { readonly get; set; }
 
     /// <inheritdoc/>
+    public readonly bool HasTableCaches => caches is not null;
+
+    /// <inheritdoc/>
     public readonly AccessPolicy Policy => rules.Policy;
 
     /// <summary>The four PDPTE registers of PAE paging (Intel SDM Vol. 3A §4.4.1).</summary>

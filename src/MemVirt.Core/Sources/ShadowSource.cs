@@ -27,6 +27,9 @@ public struct ShadowSource<TReader>(ShadowPager pager, TReader reader, PagingStr
     }
 
     /// <inheritdoc/>
+    public readonly bool HasTableCaches => caches is not null;
+
+    /// <inheritdoc/>
     public readonly AccessPolicy Policy => _hardware.Policy;
 
     /// <inheritdoc/>
@@ -70,6 +73,10 @@ public struct ShadowSource<TReader>(ShadowPager pager, TReader reader, PagingStr
                 // A global page of the guest may be a table of pieces here, held for every PCID.
                 caches?.Clear();
             }
+        }
+        else if (invalidation.Scope == InvalidationScope.AddressOfVirtualProcessor)
+        {
+            pager.SynchroniseAddress(invalidation.Address.Value);
         }
         else
         {

@@ -15,6 +15,9 @@ internal static class SourceInvalidation
             case InvalidationScope.Address when !invalidation.IncludesTablesOfContext:
                 caches?.Drop(invalidation.Address.Value, context);
                 break;
+            case InvalidationScope.AddressOfVirtualProcessor:
+                caches?.DropOfAnyContext(invalidation.Address.Value);
+                break;
             case InvalidationScope.SecondStage or InvalidationScope.All:
                 stage.Invalidate();
                 break;

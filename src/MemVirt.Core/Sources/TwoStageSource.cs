@@ -28,6 +28,9 @@ public struct TwoStageSource<TFormat, TStage, TReader>(
     public uint Context { readonly get; set; }
 
     /// <inheritdoc/>
+    public readonly bool HasTableCaches => caches is not null;
+
+    /// <inheritdoc/>
     public readonly AccessPolicy Policy => _rules.Policy;
 
     /// <inheritdoc/>

@@ -27,6 +27,16 @@ public sealed class ContextTable
     /// </summary>
     public bool Restarted { get; private set; }
 
+    /// <summary>As long as this stays, so do all numbers handed out.</summary>
+    public ulong Version => _now;
+
+    /// <summary>The number of a context, and that of its entries of paging-structure caches.</summary>
+    public (uint Number, uint TableNumber) NumbersOf(ContextKey key)
+    {
+        ref Slot slot = ref SlotOf(key);
+        return (slot.Number, slot.TableNumber);
+    }
+
     /// <summary>The number of a context, from 1 to <see cref="TlbTag.MaxContext"/>.</summary>
     public uint NumberOf(ContextKey key) => SlotOf(key).Number;
 
@@ -37,6 +47,7 @@ public sealed class ContextTable
     public void Forget(ContextKey key)
     {
         ref Slot slot = ref _slots[Find(key.Value)];
+        _now++;
         if (slot.Key != 0)
         {
             slot.Born = 0;
@@ -48,6 +59,7 @@ public sealed class ContextTable
     {
         ref Slot slot = ref SlotOf(key);
         uint number = NextNumber();
+        _now++;
         if (slot.Key != 0)
         {
             slot.TableNumber = number;
@@ -120,7 +132,11 @@ public sealed class ContextTable
             (number, tableNumber) = (tableNumber, NextNumber());
         }
 
-        slot = ref _slots[Find(key.Value)];
+        if (_known == 0)
+        {
+            slot = ref _slots[Find(key.Value)];
+        }
+
         _known += slot.Key == 0 ? 1 : 0;
         slot = new Slot { Key = key.Value, Number = number, TableNumber = tableNumber, Born = ++_now };
         return ref slot;

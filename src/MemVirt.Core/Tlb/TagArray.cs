@@ -99,6 +99,23 @@ public sealed unsafe class TagArray
         return true;
     }
 
+    /// <summary>Removes every entry of the set of a number whose tag, masked, equals <paramref name="value"/>, which is not 0; returns how many.</summary>
+    public int RemoveFromSet(ulong number, ulong mask, ulong value)
+    {
+        int first = _geometry.FirstWay(number);
+        int before = Count;
+        ulong* tags = _tags + first;
+        for (int way = _geometry.Ways - 1; way >= 0; way--)
+        {
+            if ((tags[way] & mask) == value)
+            {
+                RemoveAt(first, way);
+            }
+        }
+
+        return before - Count;
+    }
+
     /// <summary>Removes every entry whose tag, masked, equals <paramref name="value"/>. Cost: one pass over the array.</summary>
     public void RemoveWhere(ulong mask, ulong value)
     {

@@ -72,6 +72,20 @@ public sealed class TaggedTlb
         }
     }
 
+    /// <summary>Drops the pages of every size that hold an address, whichever contexts they belong to.</summary>
+    public void DropOfAnyContext(ulong address)
+    {
+        for (int level = 0; level < _inUse.Length; level++)
+        {
+            PageSize size = PageSizeExtensions.AtLevel(level);
+            ulong number = address >> (int)size;
+            if (_inUse[level] != 0)
+            {
+                _inUse[level] -= _entries.RemoveFromSet(number, ~TlbTag.ContextMask, TlbTag.Create(number, size, 0));
+            }
+        }
+    }
+
     /// <summary>Drops everything. Cost: one pass; a flush by context number is cheaper.</summary>
     public void Clear()
     {

@@ -95,6 +95,16 @@ public sealed class PagingStructureCaches
         }
     }
 
+    /// <summary>Drops the entries of an address in every context.</summary>
+    public void DropOfAnyContext(ulong address)
+    {
+        for (int level = DeepestLevel; level <= HighestLevel; level++)
+        {
+            ulong number = NumberOf(address, level);
+            _byLevel[level]?.RemoveFromSet(number, ~TlbTag.ContextMask, TlbTag.Create(number, PageSize.Size4K, 0));
+        }
+    }
+
     /// <summary>Drops every entry of a context.</summary>
     public void DropContext(uint context)
     {

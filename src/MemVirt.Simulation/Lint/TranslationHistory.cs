@@ -96,6 +96,20 @@ public sealed class TranslationHistory
             return;
         }
 
+        if (invalidation.Scope == InvalidationScope.AddressOfVirtualProcessor)
+        {
+            foreach (ContextHistory context in _contexts.Values)
+            {
+                if (context.VirtualProcessor == processor)
+                {
+                    context.FlushPage(_now, invalidation.Address.Value, withItsTables: true);
+                }
+            }
+
+            GlobalsOf(processor).FlushPage(_now, invalidation.Address.Value, withItsTables: false);
+            return;
+        }
+
         foreach (ContextHistory context in _contexts.Values)
         {
             if (Covers(in invalidation, context))
