@@ -239,7 +239,9 @@ public sealed class Mmu<TSource>
         }
 
         ulong address = invalidation.Address.Value & AddressBits.Mask57;
-        _tlb.Drop(address, key == _key ? _contextNumber : _contexts.NumberOf(key));
+        ref RecentContext recent = ref _recent[invalidation.ProcessContext & (RecentContexts - 1)];
+        bool isRecent = recent.Key == key && recent.Version == _contexts.Version;
+        _tlb.Drop(address, isRecent ? recent.Number : _contexts.NumberOf(key));
         if (invalidation.IncludesGlobals && _holdsGlobals)
         {
             _tlb.Drop(address, _contexts.NumberOf(globalKey));

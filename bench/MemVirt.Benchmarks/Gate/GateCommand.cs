@@ -1,17 +1,156 @@
+using System.CommandLine;
+using System.Globalization;
+using System.Text.Json;
+
 namespace MemVirt.Benchmarks.Gate;
 
+/// <summary>
+/// The regression gate: bytes allocated and counts of work exactly, times as ratios to a reference kernel measured in turn with them,
+/// against bench/expectations.json. Exit code 1 where anything got worse, 2 where it cannot tell.
+/// </summary>
 internal static class GateCommand
 {
+    private const int Rounds = 10;
+    private const int RoundsOfDoubt = 40;
+    private const double Tolerance = 0.12;
+
     internal static int Run(ReadOnlySpan<string> arguments)
     {
-        string filter = arguments.Length > 0 ? arguments[0] : string.Empty;
-        var reference = new ReferenceKernel();
-        foreach (Kernel kernel in Kernel.All(name => name.Contains(filter, StringComparison.OrdinalIgnoreCase)))
+        var expected = new Option<string>("--expectations") { DefaultValueFactory = _ => Path.Combine("bench", "expectations.json") };
+        var update = new Option<bool>("--update") { Description = "Rewrite the expectations with what is measured." };
+        var filter = new Option<string?>("--filter") { Description = "Only kernels whose name holds this; counts are left out." };
+        var github = new Option<string?>("--github") { Description = "Write the ratios in github-action-benchmark's form." };
+        var benchmarkDotNet = new Option<string?>("--benchmarkdotnet") { Description = "Write the times in BenchmarkDotNet's form." };
+        var command = new RootCommand("Judges allocations, counts of work and times against expectations.")
         {
-            Measurement measured = Measurement.Of(kernel, reference, 7);
-            Console.WriteLine($"{kernel.Name,-44} {measured.Nanoseconds,9:F2} ns {measured.Ratio,8:F3} {measured.AllocatedBytes,6} B");
+            expected, update, filter, github, benchmarkDotNet,
+        };
+        command.SetAction(parsed =>
+        {
+            SortedDictionary<string, Measurement> measured = Measure(
+                name => name.Contains(parsed.GetValue(filter) ?? string.Empty, StringComparison.OrdinalIgnoreCase), Load(parsed.GetValue(expected)!, parsed.GetValue(update)));
+            if (parsed.GetValue(github) is { } forGithub)
+            {
+                GateReports.SaveForGithub(forGithub, measured);
+            }
+
+            if (parsed.GetValue(benchmarkDotNet) is { } forBenchmarkDotNet)
+            {
+                GateReports.SaveForBenchmarkDotNet(forBenchmarkDotNet, measured);
+            }
+
+            return Conclude(parsed.GetValue(expected)!, parsed.GetValue(update), parsed.GetValue(filter) is null, measured);
+        });
+        try
+        {
+            return command.Parse([.. arguments]).Invoke(new InvocationConfiguration { EnableDefaultExceptionHandler = false });
+        }
+        catch (Exception exception) when (exception is IOException or JsonException or UnauthorizedAccessException)
+        {
+            Console.Error.WriteLine($"gate: {exception.Message} (run it from the root of the repository, or name the file with --expectations)");
+            return 2;
+        }
+    }
+
+    private static Expectations? Load(string path, bool update) => update ? null : Expectations.Load(path);
+
+    /// <summary>Every kernel in each round, so that a bad moment of the machine meets them all; those in doubt for longer.</summary>
+    private static SortedDictionary<string, Measurement> Measure(Func<string, bool> wanted, Expectations? expectations)
+    {
+        var reference = new ReferenceKernel();
+        List<KernelTimer> timers = [.. Kernel.All(name => IsShort(name) && wanted(name)).Select(kernel => new KernelTimer(kernel, reference))];
+        for (int round = 0; round < Rounds; round++)
+        {
+            timers.ForEach(timer => timer.Round());
         }
 
-        return 0;
+        for (int round = 0; round < RoundsOfDoubt && expectations is not null; round++)
+        {
+            List<KernelTimer> doubtful = timers.FindAll(timer => IsSlow(expectations, timer.Kernel.Name, timer.Result()));
+            doubtful.ForEach(timer => timer.Round());
+        }
+
+        return new SortedDictionary<string, Measurement>(timers.ToDictionary(timer => timer.Kernel.Name, timer => timer.Result()), StringComparer.Ordinal);
     }
+
+    /// <summary>A comparison runs for a good part of a second, and reading text is bound by memory: those are not for the gate.</summary>
+    private static bool IsShort(string name) => !name.StartsWith("Simulation.", StringComparison.Ordinal);
+
+    private static bool IsSlow(Expectations expectations, string name, Measurement measured)
+        => expectations.Processor == Expectations.ThisProcessor()
+           && expectations.Kernels.TryGetValue(name, out KernelExpectation? expected)
+           && measured.Ratio > expected.Ratio * (1 + expectations.Tolerance);
+
+    private static int Conclude(string path, bool update, bool withCounts, SortedDictionary<string, Measurement> measured)
+    {
+        SortedDictionary<string, long> counts = withCounts ? WorkCounts.Take() : [];
+        if (update)
+        {
+            var kernels = new SortedDictionary<string, KernelExpectation>(
+                measured.ToDictionary(each => each.Key, each => new KernelExpectation(Math.Round(each.Value.Ratio, 3), BytesOf(each.Key, each.Value))),
+                StringComparer.Ordinal);
+            new Expectations(Expectations.ThisProcessor(), Tolerance, kernels, counts).Save(path);
+            Console.WriteLine($"{path}: {kernels.Count} kernels, {counts.Count} counts");
+            return 0;
+        }
+
+        Expectations expectations = Expectations.Load(path);
+        List<string> worse = Compare(expectations, measured, counts, withCounts);
+        foreach ((string name, Measurement each) in measured)
+        {
+            Console.WriteLine($"{name,-40} {each.Nanoseconds,9:F2} ns  {each.Ratio,8:F3} x  {each.AllocatedBytes,6} B");
+        }
+
+        if (expectations.Processor != Expectations.ThisProcessor())
+        {
+            Console.WriteLine($"times not judged: they were recorded on {expectations.Processor}, this is {Expectations.ThisProcessor()} (--update)");
+        }
+
+        Console.WriteLine(worse.Count == 0 ? $"gate: {measured.Count} kernels and {counts.Count} counts as expected" : "gate: worse than expected");
+        worse.ForEach(line => Console.WriteLine(line));
+        return worse.Count == 0 ? 0 : 1;
+    }
+
+    /// <summary>A trace's reader allocates its buffers, and says so elsewhere.</summary>
+    private static long? BytesOf(string name, Measurement measured)
+        => name.StartsWith("Trace.", StringComparison.Ordinal) ? null : measured.AllocatedBytes;
+
+    private static List<string> Compare(
+        Expectations expectations, SortedDictionary<string, Measurement> measured, SortedDictionary<string, long> counts, bool withCounts)
+    {
+        var worse = new List<string>();
+        foreach ((string name, Measurement each) in measured)
+        {
+            if (!expectations.Kernels.TryGetValue(name, out KernelExpectation? expected))
+            {
+                worse.Add($"  {name}: not in the expectations (--update)");
+                continue;
+            }
+
+            if (expected.AllocatedBytes is { } bytes && bytes != each.AllocatedBytes)
+            {
+                worse.Add($"  {name}: {each.AllocatedBytes} B allocated, {bytes} expected");
+            }
+
+            if (IsSlow(expectations, name, each))
+            {
+                worse.Add(string.Create(
+                    CultureInfo.InvariantCulture,
+                    $"  {name}: {each.Ratio:F3} x the reference, {expected.Ratio:F3} expected: {(each.Ratio / expected.Ratio) - 1:+0 %} ({each.Nanoseconds:F2} ns)"));
+            }
+        }
+
+        if (withCounts)
+        {
+            worse.AddRange(expectations.Kernels.Keys.Except(measured.Keys).Select(name => $"  {name}: expected, and not there (--update)"));
+            worse.AddRange(expectations.Counts.Keys.Union(counts.Keys)
+                .Where(name => !expectations.Counts.TryGetValue(name, out long count) || !counts.TryGetValue(name, out long now) || count != now)
+                .Select(name => $"  {name}: {Told(counts, name)}, {Told(expectations.Counts, name)} expected"));
+        }
+
+        return worse;
+    }
+
+    private static string Told(SortedDictionary<string, long> counts, string name)
+        => counts.TryGetValue(name, out long count) ? count.ToString(CultureInfo.InvariantCulture) : "none";
 }

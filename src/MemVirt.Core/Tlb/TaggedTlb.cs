@@ -19,6 +19,9 @@ public sealed class TaggedTlb
     /// <summary>Entries in use.</summary>
     public int Count => _entries.Count;
 
+    /// <summary>Probes of a look-up that misses: one for each page size that is in use.</summary>
+    public int ProbesOfMiss => (_inUse[0] != 0 ? 1 : 0) + (_inUse[1] != 0 ? 1 : 0) + (_inUse[2] != 0 ? 1 : 0);
+
     /// <summary>Looks bits 47:0 of a linear address up in a context; false leaves the TLB unchanged.</summary>
     public bool TryFind(ulong address, uint context, out ulong payload)
     {
