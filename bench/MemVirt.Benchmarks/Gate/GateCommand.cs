@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Diagnostics;
 using System.Globalization;
 using System.Text.Json;
 
@@ -18,17 +19,20 @@ internal static class GateCommand
     {
         var expected = new Option<string>("--expectations") { DefaultValueFactory = _ => Path.Combine("bench", "expectations.json") };
         var update = new Option<bool>("--update") { Description = "Rewrite the expectations with what is measured." };
-        var filter = new Option<string?>("--filter") { Description = "Only kernels whose name holds this; counts are left out." };
+        var filter = new Option<string?>("--filter") { Description = "Only kernels whose name holds one of these, separated by commas; counts are left out." };
         var github = new Option<string?>("--github") { Description = "Write the ratios in github-action-benchmark's form." };
         var benchmarkDotNet = new Option<string?>("--benchmarkdotnet") { Description = "Write the times in BenchmarkDotNet's form." };
+        var once = new Option<bool>("--once") { Description = "Do not measure again in other processes what looks slow." };
         var command = new RootCommand("Judges allocations, counts of work and times against expectations.")
         {
-            expected, update, filter, github, benchmarkDotNet,
+            expected, update, filter, github, benchmarkDotNet, once,
         };
         command.SetAction(parsed =>
         {
             SortedDictionary<string, Measurement> measured = Measure(
-                name => name.Contains(parsed.GetValue(filter) ?? string.Empty, StringComparison.OrdinalIgnoreCase), Load(parsed.GetValue(expected)!, parsed.GetValue(update)));
+                name => (parsed.GetValue(filter) ?? string.Empty).Split(',').Any(part => name.Contains(part, StringComparison.OrdinalIgnoreCase)),
+                Load(parsed.GetValue(expected)!, parsed.GetValue(update)));
+            MeasureAgainElsewhere(measured, parsed.GetValue(expected)!, parsed.GetValue(update) || parsed.GetValue(once));
             if (parsed.GetValue(github) is { } forGithub)
             {
                 GateReports.SaveForGithub(forGithub, measured);
@@ -71,6 +75,48 @@ internal static class GateCommand
         }
 
         return new SortedDictionary<string, Measurement>(timers.ToDictionary(timer => timer.Kernel.Name, timer => timer.Result()), StringComparer.Ordinal);
+    }
+
+    /// <summary>
+    /// Where code and data lie differs from process to process, and with it what aliases in the processor's buffers: what is slow here
+    /// counts as slow only where it is in two more processes.
+    /// </summary>
+    private static void MeasureAgainElsewhere(SortedDictionary<string, Measurement> measured, string path, bool never)
+    {
+        const int Processes = 2;
+        for (int process = 0; process < Processes && !never; process++)
+        {
+            Expectations expectations = Expectations.Load(path);
+            string[] slow = [.. measured.Where(each => IsSlow(expectations, each.Key, each.Value)).Select(each => each.Key)];
+            if (slow.Length == 0)
+            {
+                return;
+            }
+
+            string answer = Path.GetTempFileName();
+            try
+            {
+                RunSelf(["gate", "--once", "--expectations", path, "--filter", string.Join(',', slow), "--github", answer]);
+                foreach ((string name, double ratio) in GateReports.LoadFromGithub(answer))
+                {
+                    measured[name] = ratio < measured[name].Ratio ? measured[name] with { Ratio = ratio } : measured[name];
+                }
+            }
+            finally
+            {
+                File.Delete(answer);
+            }
+        }
+    }
+
+    private static void RunSelf(IEnumerable<string> arguments)
+    {
+        string host = Environment.ProcessPath!;
+        bool isRuntime = Path.GetFileNameWithoutExtension(host) == "dotnet";
+        IEnumerable<string> all = isRuntime ? arguments.Prepend(typeof(GateCommand).Assembly.Location) : arguments;
+        using Process child = Process.Start(new ProcessStartInfo(host, all) { RedirectStandardOutput = true })!;
+        child.StandardOutput.ReadToEnd();
+        child.WaitForExit();
     }
 
     /// <summary>A comparison runs for a good part of a second, and reading text is bound by memory: those are not for the gate.</summary>
