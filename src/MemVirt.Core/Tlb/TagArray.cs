@@ -61,6 +61,21 @@ public sealed unsafe class TagArray
         return _tags[first] == tag && _byRecency ? first : FindBeyondFirst(tag, first);
     }
 
+    /// <summary>
+    /// Whether a tag is the most recent of its set under least-recently-used replacement: then to find it would change nothing. False
+    /// says nothing, and under other policies it always is.
+    /// </summary>
+    /// <param name="tag">The tag.</param>
+    /// <param name="number">The page number that its set follows from.</param>
+    /// <param name="payload">The payload, where it is.</param>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)] // every reference of a simulation: bench SimulationBenchmarks
+    public bool IsMostRecent(ulong tag, ulong number, out ulong payload)
+    {
+        int first = _geometry.FirstWay(number);
+        payload = _payloads[first];
+        return _tags[first] == tag && _byRecency;
+    }
+
     /// <summary>Whether a tag is present; changes nothing.</summary>
     public bool Contains(ulong tag, ulong number)
         => BestTagSearch.Find(_tags + _geometry.FirstWay(number), _geometry.Ways, tag) >= 0;

@@ -5,6 +5,7 @@ using MemVirt.Core.Addresses;
 using MemVirt.Core.Faults;
 using MemVirt.Core.Sources;
 using MemVirt.Core.Stages;
+using MemVirt.Core.Tlb;
 using MemVirt.Core.Walking;
 using MemVirt.Simulation.Traces;
 
@@ -75,8 +76,10 @@ internal abstract class RegimeSimulation(RegimeHardware hardware)
 internal sealed class RegimeSimulation<TModel>(TModel model, RegimeHardware hardware) : RegimeSimulation(hardware)
     where TModel : struct, IRegimeModel
 {
-    private const ulong NoPage = ulong.MaxValue;
     private const ulong OffsetMask = 0xFFF;
+
+    /// <summary>Stands for a first level that several look-ups probe: nothing is ever found here.</summary>
+    private static readonly TagArray _none = new(new SetGeometry(1, 1));
     private readonly TlbLevel _l1i = hardware.L1i;
     private readonly TlbLevel _l1d = hardware.L1d;
     private readonly TlbLevel? _l2 = hardware.L2;
@@ -86,12 +89,14 @@ internal sealed class RegimeSimulation<TModel>(TModel model, RegimeHardware hard
     private int _process = -1;
     private uint _context;
 
-    // The page translated last by each first-level TLB. Its entry is the most recent of its set, so that finding it again
-    // changes nothing: the look-up can be left out under every replacement policy.
-    private ulong _lastFetchPage = NoPage;
-    private ulong _lastDataPage = NoPage;
-    private ulong _lastStorePage = NoPage;
-    private ulong _lastDataHostPage;
+    // Nearly every reference finds its page as the most recent of its set, which changes nothing: those never leave the loop.
+    private readonly TagArray _fetchFront = hardware.L1i.OnlyArray ?? _none;
+    private readonly TagArray _dataFront = hardware.L1d.OnlyArray ?? _none;
+    private readonly PageSize _fetchSize = hardware.L1i.OnlySize;
+    private readonly PageSize _dataSize = hardware.L1d.OnlySize;
+
+    /// <summary>Host address of the 4 KiB page accessed last by data.</summary>
+    private ulong _dataHostPage;
 
     internal override void Run(ReadOnlySpan<MemoryReference> references, int process)
     {
@@ -104,27 +109,40 @@ internal sealed class RegimeSimulation<TModel>(TModel model, RegimeHardware hard
 
         long fetches = 0;
         long crossings = 0;
+        TagArray fetchFront = _fetchFront;
+        TagArray dataFront = _dataFront;
+        int fetchShift = (int)_fetchSize;
+        int dataShift = (int)_dataSize;
+        ulong fetchPrefix = TlbTag.Prefix(_fetchSize, _context);
+        ulong dataPrefix = TlbTag.Prefix(_dataSize, _context);
+        ulong withinPage = _dataSize.SizeBytes() - 1;
+        DataCaches? dataCaches = _dataCaches;
         foreach (MemoryReference reference in references)
         {
             ulong address = reference.LinearAddress48;
-            ulong page = address >> 12;
             ReferenceKind kind = reference.Kind;
             if (kind == ReferenceKind.Fetch)
             {
                 fetches++;
-                if (page != _lastFetchPage)
+                ulong number = address >> fetchShift;
+                if (!fetchFront.IsMostRecent(number | fetchPrefix, number, out _))
                 {
                     TranslateFetch(address);
                 }
             }
             else
             {
-                if (page != (kind == ReferenceKind.Store ? _lastStorePage : _lastDataPage))
+                ulong number = address >> dataShift;
+                if (dataFront.IsMostRecent(number | dataPrefix, number, out ulong payload)
+                    && (kind == ReferenceKind.Load || (payload & TlbLevel.StoreOk) != 0))
+                {
+                    dataCaches?.AccessByData((payload & ~OffsetMask) | (address & withinPage));
+                }
+                else
                 {
                     TranslateData(address, kind == ReferenceKind.Store);
+                    dataCaches?.AccessByData(_dataHostPage | (address & OffsetMask));
                 }
-
-                _dataCaches?.AccessByData(_lastDataHostPage | (address & OffsetMask));
             }
 
             if (reference.CrossesPage)
@@ -160,7 +178,7 @@ internal sealed class RegimeSimulation<TModel>(TModel model, RegimeHardware hard
         {
             _l1d.Lookups++;
             TranslateData(address, reference.Kind == ReferenceKind.Store);
-            _dataCaches?.AccessByData(_lastDataHostPage);
+            _dataCaches?.AccessByData(_dataHostPage);
         }
     }
 
@@ -168,7 +186,6 @@ internal sealed class RegimeSimulation<TModel>(TModel model, RegimeHardware hard
     private void TranslateFetch(ulong address)
     {
         _ = Translate(_l1i, address, AccessRights.Execute | AccessRights.User, store: false);
-        _lastFetchPage = address >> 12;
     }
 
     [MethodImpl(MethodImplOptions.NoInlining)]
@@ -176,9 +193,7 @@ internal sealed class RegimeSimulation<TModel>(TModel model, RegimeHardware hard
     {
         AccessRights needed = AccessRights.User | (store ? AccessRights.Write : AccessRights.Read);
         ulong payload = Translate(_l1d, address, needed, store);
-        _lastDataPage = address >> 12;
-        _lastStorePage = (payload & TlbLevel.StoreOk) != 0 ? _lastDataPage : NoPage;
-        _lastDataHostPage = payload & ~OffsetMask;
+        _dataHostPage = payload & ~OffsetMask;
     }
 
     /// <summary>Translates until no fault is left; returns the host address of the 4 KiB page, with store-ok in bit 0.</summary>
@@ -240,8 +255,6 @@ internal sealed class RegimeSimulation<TModel>(TModel model, RegimeHardware hard
                 Hardware.WalkCaches?.Clear();
                 break;
         }
-
-        _lastFetchPage = _lastDataPage = _lastStorePage = NoPage;
     }
 
     private void SwitchTo(int process)
@@ -254,7 +267,6 @@ internal sealed class RegimeSimulation<TModel>(TModel model, RegimeHardware hard
         _process = process;
         _context = (Hardware.VirtualProcessor << PcidBits) | (uint)(process + 1);
         _model.SwitchTo(process, _context);
-        _lastFetchPage = _lastDataPage = _lastStorePage = NoPage;
     }
 
     private static ulong HostPageOf(ulong payload, ulong address, PageSize size)

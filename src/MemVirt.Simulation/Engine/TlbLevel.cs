@@ -47,6 +47,12 @@ internal sealed class TlbLevel
         _probes = [.. probes.Where(reachable.Contains)];
     }
 
+    /// <summary>The only array that a look-up probes, and the size it is probed in; null where there are several, or none.</summary>
+    internal TagArray? OnlyArray => _probes.Length == 1 ? _probes[0].Array : null;
+
+    /// <summary>See <see cref="OnlyArray"/>.</summary>
+    internal PageSize OnlySize => _probes.Length == 1 ? _probes[0].Size : PageSize.Size4K;
+
     internal long Lookups { get; set; }
 
     internal long Misses { get; set; }
