@@ -1,6 +1,7 @@
 using MemVirt.Core.Access;
 using MemVirt.Core.Formats;
 using MemVirt.Core.Memory;
+using MemVirt.Core.Tests.Tlb;
 using MemVirt.Core.Walking;
 
 namespace MemVirt.Core.Tests.Formats;
@@ -32,6 +33,22 @@ public abstract class FormatConformance<TFormat>
 
     /// <summary>The bits that the manual reserves there, in a leaf of a level or in an entry that refers to a table.</summary>
     protected abstract ulong ReservedBits(int level, bool isLeaf);
+
+    /// <summary>A walk intersects entries as words and tells the rights once.</summary>
+    [Fact]
+    public void Rights_of_intersected_entries_are_the_intersection_of_their_rights()
+    {
+        var random = new SplitMix(1);
+        ulong used = TFormat.EntryBytes == 8 ? ulong.MaxValue : uint.MaxValue;
+        ulong inverted = TFormat.WithholdingBits;
+        for (int round = 0; round < 10_000; round++)
+        {
+            (ulong a, ulong b, ulong leaf) = (random.Next() & used, random.Next() & used, random.Next() & used);
+            ulong granted = (a ^ inverted) & (b ^ inverted);
+            Assert.Equal(TFormat.Rights(a) & TFormat.Rights(b), TFormat.Rights(granted ^ inverted));
+            Assert.Equal(TFormat.Rights(a) & TFormat.Rights(b) & TFormat.LeafRights(leaf), TFormat.RightsOf(granted, leaf));
+        }
+    }
 
     [Fact]
     public void A_table_entry_is_present_and_no_leaf()

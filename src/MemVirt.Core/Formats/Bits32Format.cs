@@ -56,6 +56,9 @@ public readonly struct Bits32Format<TLargePages> : IPageTableFormat
         => level == 0 ? entry & 0xFFFF_F000 : (entry & 0xFFC0_0000) | (((entry >> 13) & 0xFF) << 32);
 
     /// <inheritdoc/>
+    public static AccessRights RightsOf(ulong granted, ulong leaf) => Rights(granted) & LeafRights(leaf);
+
+    /// <inheritdoc/>
     public static ulong TableEntry(ulong tableAddress) => X64FourLevel.TableEntry(tableAddress);
 
     /// <inheritdoc/>

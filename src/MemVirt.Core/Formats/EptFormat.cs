@@ -58,6 +58,9 @@ public readonly struct EptFormat : IPageTableFormat
     public static AccessRights LeafRights(ulong entry) => Rights(entry);
 
     /// <inheritdoc/>
+    public static AccessRights RightsOf(ulong granted, ulong leaf) => Rights(granted & leaf);
+
+    /// <inheritdoc/>
     public static ulong TableEntry(ulong tableAddress) => tableAddress | Read | Write | Execute | Accessed;
 
     /// <inheritdoc/>

@@ -40,6 +40,9 @@ public readonly struct FiveLevels<TFormat> : IPageTableFormat
     public static AccessRights LeafRights(ulong entry) => TFormat.LeafRights(entry);
 
     /// <inheritdoc/>
+    public static AccessRights RightsOf(ulong granted, ulong leaf) => TFormat.RightsOf(granted, leaf);
+
+    /// <inheritdoc/>
     public static ulong TableEntry(ulong tableAddress) => TFormat.TableEntry(tableAddress);
 
     /// <inheritdoc/>

@@ -47,6 +47,11 @@ public interface IPageTableFormat
     /// <summary>The rights the entry grants as a leaf, where those differ: there a shadow-stack page shows.</summary>
     static abstract AccessRights LeafRights(ulong entry);
 
+    /// <summary>The rights of a leaf and the entries above it: <see cref="Rights"/> of those and <see cref="LeafRights"/>, intersected.</summary>
+    /// <param name="granted">The entries above, intersected, with <see cref="WithholdingBits"/> inverted in each.</param>
+    /// <param name="leaf">The leaf.</param>
+    static abstract AccessRights RightsOf(ulong granted, ulong leaf);
+
     /// <summary>The lowest address bit that a level translates.</summary>
     static virtual int ShiftOf(int level) => TableGeometry.ShiftOf(level);
 

@@ -36,6 +36,9 @@ public readonly struct NptFormat : IPageTableFormat
     public static AccessRights LeafRights(ulong entry) => X64FourLevel.LeafRights(entry);
 
     /// <inheritdoc/>
+    public static AccessRights RightsOf(ulong granted, ulong leaf) => X64FourLevel.RightsOf(granted, leaf);
+
+    /// <inheritdoc/>
     public static ulong TableEntry(ulong tableAddress) => X64FourLevel.TableEntry(tableAddress);
 
     /// <inheritdoc/>

@@ -54,6 +54,14 @@ public readonly struct X64FourLevel : IPageTableFormat
            | (AccessRights)((~entry >> 63) << 2)
            | (AccessRights)((entry & UserMode) << 1);
 
+    /// <inheritdoc/>
+    public static AccessRights RightsOf(ulong granted, ulong leaf)
+    {
+        ulong all = granted & (leaf ^ ExecuteDisable);
+        ulong shadowStack = granted & ~leaf & (leaf >> 5) & Writable;
+        return AccessRights.Read | (AccessRights)((all & Writable) | (all >> 63 << 2) | ((all & UserMode) << 1) | (shadowStack << 3));
+    }
+
     /// <summary>The protection key of a leaf: bits 62:59 (Intel SDM Vol. 3A §4.6.2).</summary>
     public static int ProtectionKey(ulong entry) => (int)(entry >> ProtectionKeyShift) & 15;
 

@@ -58,7 +58,7 @@ public static class RadixWalk<TFormat, TLocator, TReader>
 
     /// <summary>The rights of a leaf reached by <see cref="TryWalkPlain"/>.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    internal static AccessRights RightsAt(in WalkPoint at) => RightsOf(at.Granted) & TFormat.LeafRights(at.Entry);
+    internal static AccessRights RightsAt(in WalkPoint at) => TFormat.RightsOf(at.Granted, at.Entry);
 
     /// <summary>Goes on where <see cref="TryWalkPlain"/> stopped, with the entry that it has read.</summary>
     [MethodImpl(MethodImplOptions.NoInlining)]
@@ -144,7 +144,7 @@ public static class RadixWalk<TFormat, TLocator, TReader>
 
                 if (isLeaf)
                 {
-                    AccessRights all = start & RightsOf(granted) & TFormat.LeafRights(entry);
+                    AccessRights all = start & TFormat.RightsOf(granted, entry);
                     return new WalkResult(WalkStatus.Leaf, level, all, entry, entryAddress, table, isWritable);
                 }
 
