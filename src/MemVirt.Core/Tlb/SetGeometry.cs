@@ -40,6 +40,9 @@ public readonly struct SetGeometry
     /// <summary>Ways of a set.</summary>
     public int Ways { get; }
 
+    /// <summary>Whether the page number ÷ sets is folded into the index by exclusive or.</summary>
+    public bool XorIndex => _fold != 63;
+
     /// <summary>Entries in all.</summary>
     public int Entries => Sets * Ways;
 

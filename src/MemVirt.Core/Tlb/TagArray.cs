@@ -31,8 +31,8 @@ public sealed unsafe class TagArray
         int wordsPerSet = (geometry.Ways + 63) / 64;
         _usedBits = replacement == Replacement.BitPseudoLru ? new ulong[geometry.Sets * wordsPerSet] : [];
 
-        // Both arrays in one pinned block, each starting on a cache line.
-        int padded = (geometry.Entries + 7) & ~7;
+        // Both arrays in one pinned block, each starting on a cache line, with room for vectors that reach past the last set.
+        int padded = ((geometry.Entries + 7) & ~7) + Recency.SlackWords;
         _storage = GC.AllocateArray<ulong>((2 * padded) + 8, pinned: true);
         _tags = (ulong*)(((nuint)Unsafe.AsPointer(ref _storage[0]) + 63) & ~(nuint)63);
         _payloads = _tags + padded;
@@ -82,6 +82,7 @@ public sealed unsafe class TagArray
 
     /// <summary>Enters a tag as most recent, in place of its old entry if it has one, else of the set's victim.</summary>
     /// <returns>The tag that was evicted, or 0.</returns>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)] // a short run ends before the JIT's tiers do
     public ulong Insert(ulong tag, ulong number, ulong payload)
     {
         int first = _geometry.FirstWay(number);
@@ -92,6 +93,13 @@ public sealed unsafe class TagArray
             way = Victim(first);
             evicted = _tags[first + way];
             Count += evicted == TlbTag.Empty ? 1 : 0;
+        }
+
+        if (_byRecency)
+        {
+            Recency.MoveToFront(_tags + first, way, _geometry.Ways, tag);
+            Recency.MoveToFront(_payloads + first, way, _geometry.Ways, payload);
+            return evicted;
         }
 
         _tags[first + way] = tag;
@@ -156,7 +164,7 @@ public sealed unsafe class TagArray
         }
     }
 
-    [MethodImpl(MethodImplOptions.NoInlining)]
+    [MethodImpl(MethodImplOptions.NoInlining | MethodImplOptions.AggressiveOptimization)] // a short run ends before the JIT's tiers do
     private int FindBeyondFirst(ulong tag, int first)
     {
         int way = BestTagSearch.Find(_tags + first, _geometry.Ways, tag);
@@ -168,16 +176,8 @@ public sealed unsafe class TagArray
         switch (_replacement)
         {
             case Replacement.LeastRecentlyUsed:
-                ulong tag = _tags[first + way];
-                ulong payload = _payloads[first + way];
-                for (int i = first + way; i > first; i--)
-                {
-                    _tags[i] = _tags[i - 1];
-                    _payloads[i] = _payloads[i - 1];
-                }
-
-                _tags[first] = tag;
-                _payloads[first] = payload;
+                Recency.MoveToFront(_tags + first, way, _geometry.Ways, _tags[first + way]);
+                Recency.MoveToFront(_payloads + first, way, _geometry.Ways, _payloads[first + way]);
                 return first;
             case Replacement.BitPseudoLru:
                 SetUsed(first, way);

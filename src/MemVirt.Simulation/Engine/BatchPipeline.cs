@@ -13,7 +13,8 @@ internal sealed class BatchPipeline(
     private const int Nothing = -2;
     private const int Decode = -1;
     private readonly object _gate = new();
-    private readonly ReferenceBatch[] _ring = [.. Enumerable.Range(0, RingSize).Select(_ => new ReferenceBatch())];
+    private readonly TraceStripper[] _strippers = Share(simulations);
+    private readonly ReferenceBatch[] _ring = new ReferenceBatch[RingSize];
     private readonly long[] _next = new long[simulations.Count];
     private readonly bool[] _busy = new bool[simulations.Count];
     private long _decoded;
@@ -24,6 +25,11 @@ internal sealed class BatchPipeline(
     /// <summary>Runs to the end of the feed on this thread and <paramref name="jobs"/> − 1 more.</summary>
     internal void Run(int jobs)
     {
+        for (int i = 0; i < (jobs == 1 ? 1 : RingSize); i++)
+        {
+            _ring[i] = new ReferenceBatch(_strippers.Length);
+        }
+
         if (jobs == 1)
         {
             RunAlone();
@@ -50,12 +56,12 @@ internal sealed class BatchPipeline(
     private void RunAlone()
     {
         ReferenceBatch batch = _ring[0];
-        while (feed.TryFill(batch))
+        while (TryFill(batch))
         {
             foreach (RegimeSimulation simulation in simulations)
             {
                 cancellation.ThrowIfCancellationRequested();
-                batch.Run(simulation);
+                simulation.Run(batch);
             }
 
             progress?.Invoke(new ComparisonProgress(feed.Delivered, feed.Fraction));
@@ -89,7 +95,7 @@ internal sealed class BatchPipeline(
                 }
                 else
                 {
-                    _ring[_next[task] % RingSize].Run(simulations[task]);
+                    simulations[task].Run(_ring[_next[task] % RingSize]);
                     lock (_gate)
                     {
                         _next[task]++;
@@ -143,7 +149,7 @@ internal sealed class BatchPipeline(
 
     private void DecodeOne()
     {
-        bool filled = feed.TryFill(_ring[_decoded % RingSize]);
+        bool filled = TryFill(_ring[_decoded % RingSize]);
         lock (_gate)
         {
             _decoded += filled ? 1 : 0;
@@ -153,6 +159,42 @@ internal sealed class BatchPipeline(
         }
 
         progress?.Invoke(new ComparisonProgress(feed.Delivered, feed.Fraction));
+    }
+
+    private bool TryFill(ReferenceBatch batch)
+    {
+        if (!feed.TryFill(batch))
+        {
+            return false;
+        }
+
+        for (int i = 0; i < _strippers.Length; i++)
+        {
+            _strippers[i].Strip(batch, batch.Stripped[i]);
+        }
+
+        feed.Count(batch, batch.Stripped[0]);
+        return true;
+    }
+
+    /// <summary>One stripper for all simulations that strip alike; the first of them is there in any case, for what is counted.</summary>
+    private static TraceStripper[] Share(IReadOnlyList<RegimeSimulation> simulations)
+    {
+        var strippers = new List<TraceStripper> { new(StripGeometry.Finest) };
+        foreach (RegimeSimulation simulation in simulations)
+        {
+            if (simulation.StripGeometry is { } geometry)
+            {
+                int found = strippers.FindIndex(stripper => stripper.Geometry == geometry);
+                simulation.Stripping = found >= 0 ? found : strippers.Count;
+                if (found < 0)
+                {
+                    strippers.Add(new TraceStripper(geometry));
+                }
+            }
+        }
+
+        return [.. strippers];
     }
 
     private bool MustStop()

@@ -9,11 +9,14 @@ namespace MemVirt.Simulation.Engine;
 /// <param name="EndsWarmup">Whether the counters are reset once these have run.</param>
 internal readonly record struct BatchSegment(int Process, int Start, int Length, bool EndsWarmup);
 
-/// <summary>A fixed amount of decoded references, in segments. Filled by one thread, then read by many.</summary>
-internal sealed class ReferenceBatch
+/// <summary>
+/// A fixed amount of decoded references, in segments, and what is left of them once stripped. Filled by one thread, then read by many.
+/// </summary>
+/// <param name="strippings">In how many ways the references are stripped.</param>
+internal sealed class ReferenceBatch(int strippings)
 {
     internal const int Capacity = 1 << 15;
-    private const int MaxSegments = 1 << 11;
+    internal const int MaxSegments = 1 << 11;
     private readonly MemoryReference[] _references = new MemoryReference[Capacity];
     private readonly BatchSegment[] _segments = new BatchSegment[MaxSegments];
     private int _segmentCount;
@@ -22,6 +25,9 @@ internal sealed class ReferenceBatch
     internal ReadOnlySpan<BatchSegment> Segments => _segments.AsSpan(0, _segmentCount);
 
     internal bool IsFull => _length == Capacity || _segmentCount == MaxSegments;
+
+    /// <summary>What each <see cref="TraceStripper"/> keeps of the batch.</summary>
+    internal StrippedReferences[] Stripped { get; } = [.. Enumerable.Range(0, strippings).Select(_ => new StrippedReferences())];
 
     /// <summary>The part not filled yet.</summary>
     internal Span<MemoryReference> Free => _references.AsSpan(_length);
@@ -35,16 +41,6 @@ internal sealed class ReferenceBatch
         _length += length;
     }
 
-    /// <summary>Feeds a regime.</summary>
-    internal void Run(RegimeSimulation simulation)
-    {
-        foreach (BatchSegment segment in Segments)
-        {
-            simulation.Run(_references.AsSpan(segment.Start, segment.Length), segment.Process);
-            if (segment.EndsWarmup)
-            {
-                simulation.ResetCounters();
-            }
-        }
-    }
+    /// <summary>The references of a segment.</summary>
+    internal ReadOnlySpan<MemoryReference> Of(BatchSegment segment) => _references.AsSpan(segment.Start, segment.Length);
 }

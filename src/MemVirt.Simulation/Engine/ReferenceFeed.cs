@@ -69,13 +69,25 @@ internal sealed class ReferenceFeed
                 continue;
             }
 
-            _statistics[_current].Add(destination[..read]);
             Delivered += read;
             _leftInTurn -= read;
             batch.Append(_current, read, endsWarmup: Delivered == _warmup);
         }
 
         return batch.Segments.Length > 0;
+    }
+
+    /// <summary>Counts what a batch holds; <paramref name="stripped"/> is what <see cref="StripGeometry.Finest"/> leaves of it.</summary>
+    internal void Count(ReferenceBatch batch, StrippedReferences stripped)
+    {
+        int kept = 0;
+        for (int i = 0; i < batch.Segments.Length; i++)
+        {
+            BatchSegment segment = batch.Segments[i];
+            StrippedSegment left = stripped.Segments[i];
+            _statistics[segment.Process].Add(segment.Length, left.Fetches, left.Stores, stripped.Kept(kept, left.Kept));
+            kept += left.Kept;
+        }
     }
 
     /// <summary>What was read of each input.</summary>

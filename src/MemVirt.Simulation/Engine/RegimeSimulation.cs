@@ -41,17 +41,82 @@ internal abstract class RegimeSimulation(RegimeHardware hardware)
     /// <summary>References since the warm-up whose bytes lie in two pages.</summary>
     internal long Crossings { get; private protected set; }
 
-    /// <summary>Time spent in <see cref="Run"/>, the warm-up included, in <see cref="Stopwatch"/> ticks.</summary>
+    /// <summary>Time spent on batches, their stripping and the warm-up included, in <see cref="Stopwatch"/> ticks.</summary>
     internal long Ticks { get; private protected set; }
 
     /// <summary>References simulated, the warm-up included.</summary>
     internal long Simulated { get; private protected set; }
 
-    /// <summary>Bytes allocated on the managed heap in <see cref="Run"/>.</summary>
+    /// <summary>Bytes allocated on the managed heap while batches ran.</summary>
     internal long AllocatedBytes { get; private protected set; }
 
-    /// <summary>Runs references of one process.</summary>
-    internal abstract void Run(ReadOnlySpan<MemoryReference> references, int process);
+
+    /// <summary>How references are stripped for this regime; null where none can be left out.</summary>
+    internal StripGeometry? StripGeometry { get; } = GeometryOf(hardware);
+
+    /// <summary>Which of a batch's stripped references are this regime's, or −1.</summary>
+    internal int Stripping { get; set; } = -1;
+
+    /// <summary>Runs a batch.</summary>
+    internal void Run(ReferenceBatch batch)
+    {
+        long start = Stopwatch.GetTimestamp();
+        long allocated = GC.GetAllocatedBytesForCurrentThread();
+        StrippedReferences? stripped = Stripping < 0 ? null : batch.Stripped[Stripping];
+        MayStrip = stripped is not null;
+        int kept = 0;
+        for (int i = 0; i < batch.Segments.Length; i++)
+        {
+            BatchSegment segment = batch.Segments[i];
+            StrippedSegment left = stripped is null ? default : stripped.Segments[i];
+            Select(segment.Process);
+            if (MayStrip)
+            {
+                RunStripped(batch.Of(segment), stripped!.Kept(kept, left.Kept), stripped.Positions(kept, left.Kept), left.Fetches);
+            }
+            else
+            {
+                RunAll(batch.Of(segment));
+            }
+
+            kept += left.Kept;
+            References += segment.Length;
+            Simulated += segment.Length;
+            if (segment.EndsWarmup)
+            {
+                ResetCounters();
+            }
+        }
+
+        AllocatedBytes += GC.GetAllocatedBytesForCurrentThread() - allocated;
+        Ticks += Stopwatch.GetTimestamp() - start + (stripped?.Ticks ?? 0);
+
+    }
+
+    /// <summary>Runs references of one process, none left out.</summary>
+    internal void Run(ReadOnlySpan<MemoryReference> references, int process)
+    {
+        Select(process);
+        RunAll(references);
+        References += references.Length;
+        Simulated += references.Length;
+    }
+
+    /// <summary>
+    /// Whether what was stripped of the batch in progress can be left out. An entry that is dropped without an access to its set ends
+    /// that, up to the next batch.
+    /// </summary>
+    private protected bool MayStrip { get; set; }
+
+    /// <summary>Runs every reference of a segment.</summary>
+    private protected abstract void RunAll(ReadOnlySpan<MemoryReference> references);
+
+    /// <summary>Runs what is left of a segment; all of it from where <see cref="MayStrip"/> ends.</summary>
+    private protected abstract void RunStripped(
+        ReadOnlySpan<MemoryReference> references, ReadOnlySpan<MemoryReference> kept, ReadOnlySpan<ushort> positions, int fetches);
+
+    /// <summary>Makes a process the running one.</summary>
+    private protected abstract void Select(int process);
 
     /// <summary>One hardware walk, outside every count but the meter's.</summary>
     internal abstract Translation WalkOnce(ulong address, AccessRights needed);
@@ -70,6 +135,12 @@ internal abstract class RegimeSimulation(RegimeHardware hardware)
         Hardware.Meter.Reset();
         Hardware.Events.Reset();
     }
+
+    /// <summary>Data caches want every reference, and a level of several structures or none cannot be told in advance.</summary>
+    private static StripGeometry? GeometryOf(RegimeHardware hardware)
+        => hardware is { DataCaches: null, L1i.OnlyArray: { } fetches, L1d.OnlyArray: { } data }
+            ? Engine.StripGeometry.Of(fetches.Geometry, hardware.L1i.OnlySize, data.Geometry, hardware.L1d.OnlySize)
+            : null;
 }
 
 /// <summary>The simulation's hot loop, specialised by the regime.</summary>
@@ -98,15 +169,8 @@ internal sealed class RegimeSimulation<TModel>(TModel model, RegimeHardware hard
     /// <summary>Host address of the 4 KiB page accessed last by data.</summary>
     private ulong _dataHostPage;
 
-    internal override void Run(ReadOnlySpan<MemoryReference> references, int process)
+    private protected override void RunAll(ReadOnlySpan<MemoryReference> references)
     {
-        long start = Stopwatch.GetTimestamp();
-        long allocated = GC.GetAllocatedBytesForCurrentThread();
-        if (process != _process)
-        {
-            SwitchTo(process);
-        }
-
         long fetches = 0;
         long crossings = 0;
         TagArray fetchFront = _fetchFront;
@@ -152,14 +216,89 @@ internal sealed class RegimeSimulation<TModel>(TModel model, RegimeHardware hard
             }
         }
 
-        _l1i.Lookups += fetches;
-        _l1d.Lookups += references.Length - fetches;
-        References += references.Length;
-        Simulated += references.Length;
-        Fetches += fetches;
         Crossings += crossings;
-        AllocatedBytes += GC.GetAllocatedBytesForCurrentThread() - allocated;
-        Ticks += Stopwatch.GetTimestamp() - start;
+        CountLookups(references.Length, fetches);
+    }
+
+    private protected override void RunStripped(
+        ReadOnlySpan<MemoryReference> references, ReadOnlySpan<MemoryReference> kept, ReadOnlySpan<ushort> positions, int fetches)
+    {
+        ulong fetchPrefix = TlbTag.Prefix(_fetchSize, _context);
+        ulong dataPrefix = TlbTag.Prefix(_dataSize, _context);
+        for (int i = 0; i < kept.Length; i++)
+        {
+            MemoryReference reference = kept[i];
+            ulong address = reference.LinearAddress48;
+            if (reference.Kind == ReferenceKind.Fetch)
+            {
+                ulong number = address >> (int)_fetchSize;
+                if (_fetchFront.Find(number | fetchPrefix, number) < 0)
+                {
+                    TranslateFetch(address);
+                }
+            }
+            else
+            {
+                ulong number = address >> (int)_dataSize;
+                int index = _dataFront.Find(number | dataPrefix, number);
+                if (index < 0 || (reference.Kind == ReferenceKind.Store && (_dataFront.Payload(index) & TlbLevel.StoreOk) == 0))
+                {
+                    TranslateData(address, reference.Kind == ReferenceKind.Store);
+                }
+            }
+
+            if (reference.CrossesPage)
+            {
+                Crossings++;
+                TranslateLastPage(reference);
+            }
+
+            if (!MayStrip)
+            {
+                int done = positions[i] + 1;
+                RunAll(references[done..]);
+                CountLookups(done, CountFetches(references[..done]));
+                return;
+            }
+        }
+
+        CountLookups(references.Length, fetches);
+    }
+
+    private protected override void Select(int process)
+    {
+        if (process == _process)
+        {
+            return;
+        }
+
+        if (_process >= 0)
+        {
+            Hardware.Events.ContextSwitches++;
+        }
+
+        _process = process;
+        _context = (Hardware.VirtualProcessor << PcidBits) | (uint)(process + 1);
+        _model.SwitchTo(process, _context);
+    }
+
+    private static int CountFetches(ReadOnlySpan<MemoryReference> references)
+    {
+        int fetches = 0;
+        foreach (MemoryReference reference in references)
+        {
+            fetches += reference.Kind == ReferenceKind.Fetch ? 1 : 0;
+        }
+
+        return fetches;
+    }
+
+    /// <summary>Counts the first look-up of references.</summary>
+    private void CountLookups(int references, long fetches)
+    {
+        Fetches += fetches;
+        _l1i.Lookups += fetches;
+        _l1d.Lookups += references - fetches;
     }
 
     internal override Translation WalkOnce(ulong address, AccessRights needed) => _model.Walk(address, needed);
@@ -232,41 +371,31 @@ internal sealed class RegimeSimulation<TModel>(TModel model, RegimeHardware hard
             }
 
             _meter.Faulted();
-            HandleFault(in translation, address, store);
+            HandleFault(in translation, l1, address, store);
             l1.Lookups++;
         }
     }
 
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private void HandleFault(in Translation fault, ulong address, bool store)
+    private void HandleFault(in Translation fault, TlbLevel l1, ulong address, bool store)
     {
         switch (_model.HandleFault(in fault, address, store))
         {
             case FaultEffect.DropAddress:
-                _l1i.Drop(address, _context);
-                _l1d.Drop(address, _context);
-                _l2?.Drop(address, _context);
+                TlbLevel other = l1 == _l1i ? _l1d : _l1i;
+                MayStrip &= !other.Drop(address, _context);
+                _ = l1.Drop(address, _context);
+                _ = _l2?.Drop(address, _context);
                 Hardware.WalkCaches?.Drop(address, _context);
                 break;
             case FaultEffect.FlushAll:
+                MayStrip = false;
                 _l1i.Clear();
                 _l1d.Clear();
                 _l2?.Clear();
                 Hardware.WalkCaches?.Clear();
                 break;
         }
-    }
-
-    private void SwitchTo(int process)
-    {
-        if (_process >= 0)
-        {
-            Hardware.Events.ContextSwitches++;
-        }
-
-        _process = process;
-        _context = (Hardware.VirtualProcessor << PcidBits) | (uint)(process + 1);
-        _model.SwitchTo(process, _context);
     }
 
     private static ulong HostPageOf(ulong payload, ulong address, PageSize size)

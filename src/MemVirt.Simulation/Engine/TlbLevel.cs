@@ -116,14 +116,17 @@ internal sealed class TlbLevel
         }
     }
 
-    /// <summary>Drops the entries of an address, of every size.</summary>
-    internal void Drop(ulong address, uint context)
+    /// <summary>Drops the entries of an address, of every size; false where there was none.</summary>
+    internal bool Drop(ulong address, uint context)
     {
+        bool dropped = false;
         foreach (Probe probe in _probes)
         {
             ulong number = address >> (int)probe.Size;
-            probe.Array.Remove(TlbTag.Create(number, probe.Size, context), number);
+            dropped |= probe.Array.Remove(TlbTag.Create(number, probe.Size, context), number);
         }
+
+        return dropped;
     }
 
     internal void Clear()

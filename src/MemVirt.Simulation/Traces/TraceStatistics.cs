@@ -50,6 +50,24 @@ public sealed class TraceStatistics
         _pages.AddPagesOf(words);
     }
 
+    /// <summary>
+    /// Counts references of which only some are given, among them the first to each 4 KiB page and all that cross pages.
+    /// </summary>
+    internal void Add(int references, int fetches, int stores, ReadOnlySpan<MemoryReference> kept)
+    {
+        ReadOnlySpan<ulong> words = MemoryMarshal.Cast<MemoryReference, ulong>(kept);
+        References += references;
+        Stores += stores;
+        Loads += references - fetches - stores;
+        foreach (MemoryReference reference in kept)
+        {
+            Crossings += reference.CrossesPage ? 1 : 0;
+        }
+
+        AddLastPages(words);
+        _pages.AddPagesOf(words);
+    }
+
     /// <summary>Four references at a time, one a lane; equals <see cref="CountScalar"/>.</summary>
     private void CountVectors(ReadOnlySpan<ulong> words)
     {
