@@ -95,3 +95,19 @@ public class Vector256TagSearchTests : TagSearchConformance<Vector256TagSearch>;
 public class Vector512TagSearchTests : TagSearchConformance<Vector512TagSearch>;
 
 public class BestTagSearchTests : TagSearchConformance<BestTagSearch>;
+
+public class PaddedTagSearchTests : TagSearchConformance<PaddedTagSearchTests.Search>
+{
+    /// <summary>A search among words that are followed by seven that hold the tag looked for.</summary>
+    public readonly struct Search : ITagSearch
+    {
+        public static unsafe int Find(ulong* tags, int count, ulong tag)
+        {
+            ulong[] padded = [.. new ReadOnlySpan<ulong>(tags, count), .. Enumerable.Repeat(tag, 7)];
+            fixed (ulong* pointer = padded)
+            {
+                return BestTagSearch.FindPadded(pointer, count, tag);
+            }
+        }
+    }
+}

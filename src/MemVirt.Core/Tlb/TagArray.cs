@@ -78,15 +78,14 @@ public sealed unsafe class TagArray
 
     /// <summary>Whether a tag is present; changes nothing.</summary>
     public bool Contains(ulong tag, ulong number)
-        => BestTagSearch.Find(_tags + _geometry.FirstWay(number), _geometry.Ways, tag) >= 0;
+        => BestTagSearch.FindPadded(_tags + _geometry.FirstWay(number), _geometry.Ways, tag) >= 0;
 
     /// <summary>Enters a tag as most recent, in place of its old entry if it has one, else of the set's victim.</summary>
     /// <returns>The tag that was evicted, or 0.</returns>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)] // a short run ends before the JIT's tiers do
     public ulong Insert(ulong tag, ulong number, ulong payload)
     {
         int first = _geometry.FirstWay(number);
-        int way = BestTagSearch.Find(_tags + first, _geometry.Ways, tag);
+        int way = BestTagSearch.FindPadded(_tags + first, _geometry.Ways, tag);
         ulong evicted = TlbTag.Empty;
         if (way < 0)
         {
@@ -97,14 +96,13 @@ public sealed unsafe class TagArray
 
         if (_byRecency)
         {
-            Recency.MoveToFront(_tags + first, way, _geometry.Ways, tag);
-            Recency.MoveToFront(_payloads + first, way, _geometry.Ways, payload);
+            MoveToFront(first, way, tag, payload);
             return evicted;
         }
 
         _tags[first + way] = tag;
         _payloads[first + way] = payload;
-        MakeMostRecent(first, way);
+        NoteUse(first, way);
         return evicted;
     }
 
@@ -112,7 +110,7 @@ public sealed unsafe class TagArray
     public bool Remove(ulong tag, ulong number)
     {
         int first = _geometry.FirstWay(number);
-        int way = BestTagSearch.Find(_tags + first, _geometry.Ways, tag);
+        int way = BestTagSearch.FindPadded(_tags + first, _geometry.Ways, tag);
         if (way < 0)
         {
             return false;
@@ -164,26 +162,38 @@ public sealed unsafe class TagArray
         }
     }
 
-    [MethodImpl(MethodImplOptions.NoInlining | MethodImplOptions.AggressiveOptimization)] // a short run ends before the JIT's tiers do
+    [MethodImpl(MethodImplOptions.NoInlining)]
     private int FindBeyondFirst(ulong tag, int first)
     {
-        int way = BestTagSearch.Find(_tags + first, _geometry.Ways, tag);
-        return way < 0 ? -1 : MakeMostRecent(first, way);
+        int way = BestTagSearch.FindPadded(_tags + first, _geometry.Ways, tag);
+        if (way < 0)
+        {
+            return -1;
+        }
+
+        if (_byRecency)
+        {
+            MoveToFront(first, way, tag, _payloads[first + way]);
+            return first;
+        }
+
+        NoteUse(first, way);
+        return first + way;
     }
 
-    private int MakeMostRecent(int first, int way)
+    [MethodImpl(MethodImplOptions.AggressiveInlining)] // its two callers are hot: bench TlbBenchmarks
+    private void MoveToFront(int first, int way, ulong tag, ulong payload)
     {
-        switch (_replacement)
+        Recency.MoveToFront(_tags + first, way, _geometry.Ways, tag);
+        Recency.MoveToFront(_payloads + first, way, _geometry.Ways, payload);
+    }
+
+    /// <summary>A use of an entry that stays where it is.</summary>
+    private void NoteUse(int first, int way)
+    {
+        if (_replacement == Replacement.BitPseudoLru)
         {
-            case Replacement.LeastRecentlyUsed:
-                Recency.MoveToFront(_tags + first, way, _geometry.Ways, _tags[first + way]);
-                Recency.MoveToFront(_payloads + first, way, _geometry.Ways, _payloads[first + way]);
-                return first;
-            case Replacement.BitPseudoLru:
-                SetUsed(first, way);
-                return first + way;
-            default:
-                return first + way;
+            SetUsed(first, way);
         }
     }
 
@@ -211,7 +221,7 @@ public sealed unsafe class TagArray
             return _geometry.Ways - 1;
         }
 
-        int empty = BestTagSearch.Find(_tags + first, _geometry.Ways, TlbTag.Empty);
+        int empty = BestTagSearch.FindPadded(_tags + first, _geometry.Ways, TlbTag.Empty);
         return empty >= 0 ? empty
             : _replacement == Replacement.Random ? (int)(NextRandom() % (ulong)_geometry.Ways)
             : LowestUnused(first) % _geometry.Ways;
