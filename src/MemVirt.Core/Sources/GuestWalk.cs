@@ -25,20 +25,21 @@ internal static class GuestWalk<TFormat, TStage, TReader>
     {
         while (true)
         {
-            WalkPoint at = default;
+            AccessRights start = AccessRights.Unrestricted;
+            WalkPoint at;
             WalkResult walk;
-            if (caches is null && RadixWalk<TFormat, TStage, TReader>.TryWalkPlain(
-                    ref stage, ref reader, kind, rules.Entries, root, address, out at))
+            bool isPlain = caches is null
+                ? RadixWalk<TFormat, TStage, TReader>.TryWalkPlain(ref stage, ref reader, kind, rules.Entries, root, address, out at)
+                : RadixWalk<TFormat, TStage, TReader>.TryLeafOfCachedTable(
+                    ref reader, kind, rules.Entries, caches, context, address, out at, out start);
+            if (isPlain)
             {
-                AccessRights reached = RadixWalk<TFormat, TStage, TReader>.RightsAt(in at);
+                AccessRights reached = start & RadixWalk<TFormat, TStage, TReader>.RightsAt(in at);
                 walk = new WalkResult(WalkStatus.Leaf, at.Level, reached, at.Entry, at.EntryAddress, at.Table, at.IsWritable);
             }
             else
             {
-                walk = caches is null
-                    ? RadixWalk<TFormat, TStage, TReader>.Continue(ref stage, ref reader, kind, rules.Entries, address, at)
-                    : RadixWalk<TFormat, TStage, TReader>.Walk(
-                        ref stage, ref reader, kind, rules.Entries, caches, context, root, address);
+                walk = WalkOn(ref stage, ref reader, kind, rules.Entries, caches, context, root, address, at, start);
                 if (walk.Status != WalkStatus.Leaf)
                 {
                     if (walk.Status == WalkStatus.TableReadOnly && walk.Table == WalkResult.UnknownTable)
@@ -95,6 +96,18 @@ internal static class GuestWalk<TFormat, TStage, TReader>
             return rules.MemoryTypes is null ? translation : WithMemoryType(translation, ref stage, rules.MemoryTypes, walk, hpa);
         }
     }
+
+    /// <summary>The walk that turned out not to be plain: on from the entry that was read, or from the caches.</summary>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static WalkResult WalkOn(
+        ref TStage stage, ref TReader reader, TableKind kind, EntryRules rules, PagingStructureCaches? caches, uint context,
+        ulong root, ulong address, WalkPoint at, AccessRights start)
+        => caches is null
+            ? RadixWalk<TFormat, TStage, TReader>.Continue(ref stage, ref reader, kind, rules, address, at)
+            : at.Table != WalkResult.UnknownTable
+                ? RadixWalk<TFormat, TStage, TReader>.Walk(ref stage, ref reader, kind, rules, caches, context, root, address)
+                : RadixWalk<TFormat, TStage, TReader>.ContinueFromCache(
+                    ref stage, ref reader, kind, rules, caches, context, address, at, start);
 
     [MethodImpl(MethodImplOptions.NoInlining)]
     private static Translation WithMemoryType(

@@ -26,6 +26,7 @@ public struct NestedStage<TFormat, TReader>(
     where TFormat : struct, IPageTableFormat
     where TReader : struct, ITableReader
 {
+    private const ulong PageOffsetMask = 0xFFF;
     private readonly SecondStageRules _rules = rules ?? SecondStageRules.DefaultOf<TFormat>();
     private TReader _reader = reader;
     private SecondStageTables _tables = new(LogOf(log));
@@ -110,14 +111,15 @@ public struct NestedStage<TFormat, TReader>(
     [MethodImpl(MethodImplOptions.NoInlining)]
     private ulong AccessThroughCaches(ulong gpa, AccessRights needed, bool isTable, out int leafLevel, out AccessRights rights)
     {
-        if (nestedTlb is not null && nestedTlb.TryFind(gpa, Context, out ulong found, out leafLevel, out AccessRights cached, out bool dirty, out int attributes))
+        if (nestedTlb is not null && nestedTlb.TryFind(gpa, Context, out NestedTlbEntry entry))
         {
-            rights = _rules.Effective(cached, (needed & AccessRights.UserExecute) != 0);
-            if ((KindOf(needed) & ~rights) == 0 && (dirty || (needed & AccessRights.Write) == 0))
+            AccessRights effective = _rules.Effective(entry.Rights, (needed & AccessRights.UserExecute) != 0);
+            if ((KindOf(needed) & ~effective) == 0 && (entry.IsDirty || (needed & AccessRights.Write) == 0))
             {
-                LeafDirty = dirty;
-                _leafAttributes = attributes;
-                return found;
+                (leafLevel, rights) = (entry.LeafLevel, effective);
+                LeafDirty = entry.IsDirty;
+                _leafAttributes = entry.Attributes;
+                return entry.Frame | (gpa & PageOffsetMask);
             }
         }
 

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using MemVirt.Core.Access;
 using MemVirt.Core.Addresses;
 using MemVirt.Core.Tlb;
@@ -7,9 +8,8 @@ namespace MemVirt.Core.Stages;
 /// <summary>A cache of second-stage translations, guest-physical pages of one size to host-physical ones, tagged with EPTP or ASID only.</summary>
 public sealed class NestedTlb(TagArray entries, PageSize pageSize)
 {
-    private const int LevelShift = 7;
-    private const int AttributesShift = 52;
-    private const ulong DirtyBit = 1UL << 6;
+    private readonly int _pageShift = pageSize.SizeLog2();
+    private readonly ulong _offsetMask = pageSize.SizeBytes() - 1;
 
     /// <summary>Hits so far.</summary>
     public long Hits { get; private set; }
@@ -18,23 +18,19 @@ public sealed class NestedTlb(TagArray entries, PageSize pageSize)
     public void ResetHits() => Hits = 0;
 
     /// <summary>Looks a guest-physical address up.</summary>
-    public bool TryFind(ulong gpa, uint context, out ulong hpa, out int leafLevel, out AccessRights rights, out bool dirty, out int attributes)
+    [MethodImpl(MethodImplOptions.AggressiveInlining)] // every step of a walk with caches: bench WalkBenchmarks
+    public bool TryFind(ulong gpa, uint context, out NestedTlbEntry entry)
     {
-        ulong number = gpa >> pageSize.SizeLog2();
+        ulong number = gpa >> _pageShift;
         int index = entries.Find(TlbTag.Create(number, PageSize.Size4K, context), number);
         if (index < 0)
         {
-            (hpa, leafLevel, rights, dirty, attributes) = (0, 0, AccessRights.None, false, 0);
+            entry = default;
             return false;
         }
 
         Hits++;
-        ulong payload = entries.Payload(index);
-        hpa = (payload & AddressBits.Frame) | (gpa & (pageSize.SizeBytes() - 1));
-        leafLevel = (int)(payload >> LevelShift) & 3;
-        dirty = (payload & DirtyBit) != 0;
-        attributes = (int)(payload >> AttributesShift) & 15;
-        rights = (AccessRights)(payload & (ulong)AccessRights.Unrestricted);
+        entry = new NestedTlbEntry(entries.Payload(index) | (gpa & _offsetMask & AddressBits.Frame));
         return true;
     }
 
@@ -46,19 +42,15 @@ public sealed class NestedTlb(TagArray entries, PageSize pageSize)
             return;
         }
 
-        ulong number = gpa >> pageSize.SizeLog2();
-        ulong page = hpa & ~(pageSize.SizeBytes() - 1);
-        entries.Insert(
-            TlbTag.Create(number, PageSize.Size4K, context),
-            number,
-            page | (ulong)rights | (dirty ? DirtyBit : 0) | ((ulong)leafLevel << LevelShift)
-            | ((ulong)attributes << AttributesShift));
+        ulong number = gpa >> _pageShift;
+        ulong payload = NestedTlbEntry.Pack(hpa & ~_offsetMask, leafLevel, rights, dirty, attributes);
+        entries.Insert(TlbTag.Create(number, PageSize.Size4K, context), number, payload);
     }
 
     /// <summary>Drops the entry of a guest-physical address.</summary>
     public void Drop(ulong gpa, uint context)
     {
-        ulong number = gpa >> pageSize.SizeLog2();
+        ulong number = gpa >> _pageShift;
         entries.Remove(TlbTag.Create(number, PageSize.Size4K, context), number);
     }
 

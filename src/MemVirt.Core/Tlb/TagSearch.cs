@@ -75,6 +75,13 @@ public readonly struct Vector512TagSearch : ITagSearch
     [MethodImpl(MethodImplOptions.AggressiveInlining)] // one compare for up to eight ways: bench TlbBenchmarks
     public static unsafe int FindPadded(ulong* tags, int count, ulong tag)
     {
+        if (count <= Vector256<ulong>.Count)
+        {
+            // Not wider than the set: see Recency.MoveByNarrowVector.
+            uint narrow = Vector256.Equals(Vector256.Load(tags), Vector256.Create(tag)).ExtractMostSignificantBits() & ((1U << count) - 1);
+            return narrow == 0 ? -1 : System.Numerics.BitOperations.TrailingZeroCount(narrow);
+        }
+
         Vector512<ulong> wanted = Vector512.Create(tag);
         for (int way = 0; way < count; way += Vector512<ulong>.Count)
         {

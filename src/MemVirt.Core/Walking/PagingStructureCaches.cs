@@ -25,6 +25,7 @@ public sealed class PagingStructureCaches
     private const int DeepestLevel = 1;
     private const int HighestLevel = 4;
     private const ulong WritableBit = 1UL << 6;
+    private readonly TagArray? _pde;
     private readonly TagArray?[] _byLevel = new TagArray?[HighestLevel + 1];
     private readonly long[] _hits = new long[HighestLevel + 1];
 
@@ -32,6 +33,7 @@ public sealed class PagingStructureCaches
     public PagingStructureCaches(CachedTable holds, TagArray? pml4e, TagArray? pdpte, TagArray? pde, TagArray? pml5e = null)
     {
         Holds = holds;
+        _pde = pde;
         (_byLevel[4], _byLevel[3], _byLevel[2], _byLevel[1]) = (pml5e, pml4e, pdpte, pde);
     }
 
@@ -72,6 +74,32 @@ public sealed class PagingStructureCaches
         rights = AccessRights.None;
         isWritable = false;
         return -1;
+    }
+
+    /// <summary>
+    /// Probes the PDE cache alone: true with the host-physical address of the page table, the rights down to it and whether its flags
+    /// may be written. False changes nothing.
+    /// </summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)] // nearly every walk with caches: bench WalkBenchmarks
+    internal bool TryFindPageTable(ulong address, uint context, out ulong table, out AccessRights rights, out bool isWritable)
+    {
+        if (_pde is { } cache && Holds == CachedTable.HostPhysical)
+        {
+            ulong number = NumberOf(address, DeepestLevel);
+            int index = cache.Find(TlbTag.Create(number, PageSize.Size4K, context), number);
+            if (index >= 0)
+            {
+                _hits[DeepestLevel]++;
+                ulong payload = cache.Payload(index);
+                table = payload & AddressBits.Frame;
+                rights = (AccessRights)(payload & (ulong)AccessRights.Unrestricted);
+                isWritable = (payload & WritableBit) != 0;
+                return true;
+            }
+        }
+
+        (table, rights, isWritable) = (0, AccessRights.None, false);
+        return false;
     }
 
     /// <summary>Enters the table to which the entry of a level refers, with the rights down to it.</summary>

@@ -56,9 +56,38 @@ public static class RadixWalk<TFormat, TLocator, TReader>
                && !(TFormat.IsExtendedPageTable && rules.Forbids(entry, isLeaf: true));
     }
 
+    /// <summary>
+    /// The walk as it goes nearly always with caches: the PDE cache tells where the page table lies in the host, and the leaf is
+    /// plain. True where it was; else <see cref="Walk"/> has to be asked, or <see cref="Continue"/> if the leaf has been read.
+    /// </summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)] // one instance a source: bench WalkBenchmarks
+    internal static bool TryLeafOfCachedTable(
+        ref TReader reader, TableKind kind, EntryRules rules, PagingStructureCaches caches, uint context, ulong address,
+        out WalkPoint at, out AccessRights start)
+    {
+        if (!caches.TryFindPageTable(address, context, out ulong table, out start, out bool isWritable))
+        {
+            at = default;
+            return false;
+        }
+
+        ulong entryAddress = table + TFormat.EntryOffset(address, 0);
+        ulong entry = TableEntry<TFormat, TReader>.Read(ref reader, entryAddress, kind, 0);
+        at = new WalkPoint(0, WalkResult.UnknownTable, ulong.MaxValue, entry, entryAddress, isWritable);
+        return (entry & rules.PlainLeafMask(0)) == rules.PlainLeafValue(0)
+               && !(TFormat.IsExtendedPageTable && rules.Forbids(entry, isLeaf: true));
+    }
+
     /// <summary>The rights of a leaf reached by <see cref="TryWalkPlain"/>.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal static AccessRights RightsAt(in WalkPoint at) => TFormat.RightsOf(at.Granted, at.Entry);
+
+    /// <summary>Goes on with a leaf table's entry that <see cref="TryLeafOfCachedTable"/> has read.</summary>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    internal static WalkResult ContinueFromCache(
+        ref TLocator locator, ref TReader reader, TableKind kind, EntryRules rules, PagingStructureCaches caches, uint context,
+        ulong address, WalkPoint at, AccessRights start)
+        => Loop(ref locator, ref reader, kind, rules, caches, context, address, at, start, EntryState.Read);
 
     /// <summary>Goes on where <see cref="TryWalkPlain"/> stopped, with the entry that it has read.</summary>
     [MethodImpl(MethodImplOptions.NoInlining)]
