@@ -10,15 +10,21 @@ internal sealed class BatchPipeline(
     ReferenceFeed feed, IReadOnlyList<RegimeSimulation> simulations, Action<ComparisonProgress>? progress, CancellationToken cancellation)
 {
     private const int RingSize = 8;
-    private const int Nothing = -2;
-    private const int Decode = -1;
+    private const int WorthOfWarmCaches = 3;
+    private const int ReadyAhead = 2;
+    private const int Nothing = -1;
+    private const int Decode = -2;
+    private const int Strip = -3;
     private readonly object _gate = new();
     private readonly TraceStripper[] _strippers = Share(simulations);
     private readonly ReferenceBatch[] _ring = new ReferenceBatch[RingSize];
     private readonly long[] _next = new long[simulations.Count];
+    private readonly int[] _lastWorker = new int[simulations.Count];
     private readonly bool[] _busy = new bool[simulations.Count];
     private long _decoded;
+    private long _ready;
     private bool _decoding;
+    private bool _stripping;
     private bool _exhausted;
     private ExceptionDispatchInfo? _failure;
 
@@ -39,11 +45,12 @@ internal sealed class BatchPipeline(
         var threads = new Thread[jobs - 1];
         for (int i = 0; i < threads.Length; i++)
         {
-            threads[i] = new Thread(Work) { IsBackground = true, Name = $"memvirt simulation {i + 1}" };
+            int worker = i + 1;
+            threads[i] = new Thread(() => Work(worker)) { IsBackground = true, Name = $"memvirt simulation {i + 1}" };
             threads[i].Start();
         }
 
-        Work();
+        Work(0);
         foreach (Thread thread in threads)
         {
             thread.Join();
@@ -56,8 +63,9 @@ internal sealed class BatchPipeline(
     private void RunAlone()
     {
         ReferenceBatch batch = _ring[0];
-        while (TryFill(batch))
+        while (feed.TryFill(batch))
         {
+            StripAll(batch);
             foreach (RegimeSimulation simulation in simulations)
             {
                 cancellation.ThrowIfCancellationRequested();
@@ -68,7 +76,7 @@ internal sealed class BatchPipeline(
         }
     }
 
-    private void Work()
+    private void Work(int worker)
     {
         try
         {
@@ -77,7 +85,7 @@ internal sealed class BatchPipeline(
                 int task;
                 lock (_gate)
                 {
-                    while ((task = Choose()) == Nothing && !MustStop())
+                    while ((task = Choose(worker)) == Nothing && !MustStop())
                     {
                         Monitor.Wait(_gate);
                     }
@@ -89,19 +97,17 @@ internal sealed class BatchPipeline(
                     }
                 }
 
-                if (task == Decode)
+                switch (task)
                 {
-                    DecodeOne();
-                }
-                else
-                {
-                    simulations[task].Run(_ring[_next[task] % RingSize]);
-                    lock (_gate)
-                    {
-                        _next[task]++;
-                        _busy[task] = false;
-                        Monitor.PulseAll(_gate);
-                    }
+                    case Decode:
+                        DecodeOne();
+                        break;
+                    case Strip:
+                        StripOne();
+                        break;
+                    default:
+                        RunOne(task);
+                        break;
                 }
             }
         }
@@ -115,33 +121,52 @@ internal sealed class BatchPipeline(
         }
     }
 
-    /// <summary>The simulation furthest behind that has a batch to run; else decoding, where the ring has room.</summary>
-    private int Choose()
+    /// <summary>
+    /// What this worker does next. A simulation that has a batch to run, the one furthest behind first, unless batches run short: then
+    /// more of them are made ready, as simulations can share the time and decoding cannot.
+    /// </summary>
+    private int Choose(int worker)
     {
-        int chosen = Nothing;
         if (_failure is not null || cancellation.IsCancellationRequested)
         {
-            return chosen;
+            return Nothing;
         }
 
-        long slowest = _decoded;
+        long slowest = _ready;
+        long fastest = 0;
+        int chosen = Nothing;
+        long best = long.MaxValue;
         for (int i = 0; i < _next.Length; i++)
         {
             slowest = Math.Min(slowest, _next[i]);
-            if (!_busy[i] && _next[i] < _decoded && (chosen == Nothing || _next[i] < _next[chosen]))
+            fastest = Math.Max(fastest, _next[i]);
+            long place = _next[i] + (_lastWorker[i] == worker ? 0 : WorthOfWarmCaches);
+            if (!_busy[i] && _next[i] < _ready && place < best)
             {
                 chosen = i;
+                best = place;
+            }
+        }
+
+        if (chosen == Nothing || _ready - fastest < ReadyAhead)
+        {
+            if (!_stripping && _ready < _decoded)
+            {
+                _stripping = true;
+                return Strip;
+            }
+
+            if (!_decoding && !_exhausted && _decoded - slowest < RingSize)
+            {
+                _decoding = true;
+                return Decode;
             }
         }
 
         if (chosen != Nothing)
         {
             _busy[chosen] = true;
-        }
-        else if (!_decoding && !_exhausted && _decoded - slowest < RingSize)
-        {
-            _decoding = true;
-            chosen = Decode;
+            _lastWorker[chosen] = worker;
         }
 
         return chosen;
@@ -149,7 +174,7 @@ internal sealed class BatchPipeline(
 
     private void DecodeOne()
     {
-        bool filled = TryFill(_ring[_decoded % RingSize]);
+        bool filled = feed.TryFill(_ring[_decoded % RingSize]);
         lock (_gate)
         {
             _decoded += filled ? 1 : 0;
@@ -161,20 +186,36 @@ internal sealed class BatchPipeline(
         progress?.Invoke(new ComparisonProgress(feed.Delivered, feed.Fraction));
     }
 
-    private bool TryFill(ReferenceBatch batch)
+    private void StripOne()
     {
-        if (!feed.TryFill(batch))
+        StripAll(_ring[_ready % RingSize]);
+        lock (_gate)
         {
-            return false;
+            _ready++;
+            _stripping = false;
+            Monitor.PulseAll(_gate);
         }
+    }
 
+    private void RunOne(int simulation)
+    {
+        simulations[simulation].Run(_ring[_next[simulation] % RingSize]);
+        lock (_gate)
+        {
+            _next[simulation]++;
+            _busy[simulation] = false;
+            Monitor.PulseAll(_gate);
+        }
+    }
+
+    private void StripAll(ReferenceBatch batch)
+    {
         for (int i = 0; i < _strippers.Length; i++)
         {
             _strippers[i].Strip(batch, batch.Stripped[i]);
         }
 
         feed.Count(batch, batch.Stripped[0]);
-        return true;
     }
 
     /// <summary>One stripper for all simulations that strip alike; the first of them is there in any case, for what is counted.</summary>

@@ -9,7 +9,7 @@ internal sealed class DataCaches
     private const int LineShift = 6;
     private const int Levels = 3;
     private const ulong ValidTag = 1UL << 63;
-    private readonly TagArray[] _levels;
+    private readonly TagDirectory[] _levels;
     private readonly double[] _latencies;
     private readonly int _walkEntersAt;
     private readonly long[] _walkHits = new long[Levels + 1];
@@ -38,21 +38,16 @@ internal sealed class DataCaches
         Array.Clear(_dataHits);
     }
 
-    private static TagArray Build(CacheDescription cache)
+    private static TagDirectory Build(CacheDescription cache)
         => new(new SetGeometry((cache.Kib << 10) >> LineShift, cache.Ways));
 
-    /// <summary>The level that hits, after filling those that were passed; <see cref="Levels"/> for memory.</summary>
+    /// <summary>The level that hits; those that were passed are filled on the way; <see cref="Levels"/> for memory.</summary>
     private int Access(ulong line, int entersAt)
     {
         int level = entersAt;
-        while (level < Levels && _levels[level].Find(line | ValidTag, line) < 0)
+        while (level < Levels && !_levels[level].Access(line | ValidTag, line))
         {
             level++;
-        }
-
-        for (int missed = entersAt; missed < level; missed++)
-        {
-            _levels[missed].Insert(line | ValidTag, line, 0);
         }
 
         return level;
