@@ -13,16 +13,18 @@ internal sealed class MvtReader : ITraceReader
 {
     private readonly TraceInput _input;
     private readonly Stream _content;
-    private readonly MvtBlockDecoder _decoder = new();
+    private readonly MvtBuffers _buffers = MvtBuffers.Rent();
+    private readonly MvtBlockDecoder _decoder;
     private readonly MvtDecompressor _decompressor = new();
     private readonly XxHash3 _blocksSeen = new();
-    private readonly byte[] _block = new byte[MvtBlockHeader.Bytes + MvtFormat.MaxCompressedBytes + MvtBlockHeader.HashBytes];
+    private readonly byte[] _block;
     private long _offset;
     private long _blockOffset;
     private long _blocks;
     private long _references;
     private int _blockReferencesLeft;
     private bool _isAtEnd;
+    private bool _isDisposed;
     private TraceException? _damage;
 
     /// <summary>A reader over the content of a file, whose header it reads and checks.</summary>
@@ -30,6 +32,8 @@ internal sealed class MvtReader : ITraceReader
     {
         _input = input;
         _content = content;
+        _decoder = _buffers.Decoder;
+        _block = _buffers.Block;
         ReadFileHeader();
         Span<byte> trailer = stackalloc byte[MvtFormat.TrailerBytes];
         if (!isCompressed && input.TryReadEnd(trailer) && MvtFrames.TryReadTrailer(trailer, out _, out long references))
@@ -53,6 +57,7 @@ internal sealed class MvtReader : ITraceReader
     /// <inheritdoc/>
     public int Read(Span<MemoryReference> destination)
     {
+        ObjectDisposedException.ThrowIf(_isDisposed, this);
         if (destination.IsEmpty)
         {
             return 0;
@@ -87,6 +92,13 @@ internal sealed class MvtReader : ITraceReader
     /// <inheritdoc/>
     public void Dispose()
     {
+        if (_isDisposed)
+        {
+            return;
+        }
+
+        _isDisposed = true;
+        MvtBuffers.Return(_buffers);
         _decompressor.Dispose();
         _content.Dispose();
         _input.Dispose();
