@@ -212,7 +212,7 @@ public sealed class Mmu<TSource>
         }
 
         uint tables = invalidation.Scope != InvalidationScope.Address ? 0
-            : key == _key ? _source.Context : _contexts.TableNumberOf(key);
+            : key == _key ? _source.Context : Recent(key, invalidation.ProcessContext).TableNumber;
         if (_source.Invalidate(in invalidation, tables))
         {
             _contexts.ForgetAll();
@@ -223,7 +223,6 @@ public sealed class Mmu<TSource>
 
     private void InvalidateAddress(in TlbInvalidation invalidation, ContextKey key)
     {
-        ContextKey globalKey = ContextKey.GlobalOf(_context.SecondStage, invalidation.VirtualProcessor);
         if (_holdsPieces)
         {
             // The address's page may stand in pieces that only a pass over the TLB would find: forget the context.
@@ -231,7 +230,7 @@ public sealed class Mmu<TSource>
             if (invalidation.IncludesGlobals && _holdsGlobals)
             {
                 // Of a global page, pieces may stand in the front under the numbers of other PCIDs too.
-                _contexts.Forget(globalKey);
+                _contexts.Forget(ContextKey.GlobalOf(key.SecondStage, key.VirtualProcessor));
                 _front.Clear();
             }
 
@@ -239,12 +238,11 @@ public sealed class Mmu<TSource>
         }
 
         ulong address = invalidation.Address.Value & AddressBits.Mask57;
-        ref RecentContext recent = ref _recent[invalidation.ProcessContext & (RecentContexts - 1)];
-        bool isRecent = recent.Key == key && recent.Version == _contexts.Version;
-        _tlb.Drop(address, isRecent ? recent.Number : _contexts.NumberOf(key));
+        ref RecentContext recent = ref Recent(key, invalidation.ProcessContext);
+        _tlb.Drop(address, recent.Number);
         if (invalidation.IncludesGlobals && _holdsGlobals)
         {
-            _tlb.Drop(address, _contexts.NumberOf(globalKey));
+            _tlb.Drop(address, recent.GlobalNumber);
         }
 
         _front.DropPagesOf(address);
@@ -335,24 +333,32 @@ public sealed class Mmu<TSource>
     private void RefreshContext()
     {
         _key = ContextKey.Of(_context.SecondStage, _context.VirtualProcessor, _context.ProcessContext);
-        ref RecentContext recent = ref _recent[_context.ProcessContext & (RecentContexts - 1)];
-        if (recent.Key != _key || recent.Version != _contexts.Version)
-        {
-            Renumber(ref recent);
-        }
-
+        ref RecentContext recent = ref Recent(_key, _context.ProcessContext);
         _contextNumber = recent.Number;
         _globalNumber = recent.GlobalNumber;
         _source.Context = recent.TableNumber;
         _frontPrefix = DirectTlb.PrefixOf(_contextNumber, _privilege);
     }
 
-    [MethodImpl(MethodImplOptions.NoInlining)]
-    private void Renumber(ref RecentContext recent)
+    /// <summary>The numbers of a context.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)] // every invalidation and switch: bench InvalidationBenchmarks
+    private ref RecentContext Recent(ContextKey key, ushort processContext)
     {
-        ContextKey globalKey = ContextKey.GlobalOf(_context.SecondStage, _context.VirtualProcessor);
+        ref RecentContext recent = ref _recent[processContext & (RecentContexts - 1)];
+        if (recent.Key != key || recent.Version != _contexts.Version)
+        {
+            Renumber(ref recent, key);
+        }
+
+        return ref recent;
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private void Renumber(ref RecentContext recent, ContextKey key)
+    {
+        ContextKey globalKey = ContextKey.GlobalOf(key.SecondStage, key.VirtualProcessor);
         uint globalNumber = _holdsGlobals ? _contexts.NumberOf(globalKey) : 0;
-        (uint number, uint tableNumber) = _contexts.NumbersOf(_key);
+        (uint number, uint tableNumber) = _contexts.NumbersOf(key);
         if (_contexts.Restarted)
         {
             _tlb.Clear();
@@ -362,10 +368,10 @@ public sealed class Mmu<TSource>
 
             // Numbers handed out before the restart, among them perhaps one just now, mean nothing any more.
             globalNumber = _holdsGlobals ? _contexts.NumberOf(globalKey) : 0;
-            (number, tableNumber) = _contexts.NumbersOf(_key);
+            (number, tableNumber) = _contexts.NumbersOf(key);
         }
 
-        recent = new RecentContext(_key, _contexts.Version, number, globalNumber, tableNumber);
+        recent = new RecentContext(key, _contexts.Version, number, globalNumber, tableNumber);
     }
 
     /// <summary>The numbers of a context, for as long as the table's version stays.</summary>

@@ -187,14 +187,24 @@ public sealed class PagingUnit<TStage, TReader>
             return RegisterWriteOutcome.GeneralProtection;
         }
 
-        Mmu.Invalidate(type switch
+        // A call each: to choose among values would build them field by field and copy them whole, which stalls.
+        switch (type)
         {
-            0 => TlbInvalidation.InvpcidAddress(
-                _virtualProcessor, (ushort)descriptorLow, GuestVirtualAddress.FromValid(descriptorHigh)),
-            1 => TlbInvalidation.InvpcidContext(_virtualProcessor, (ushort)descriptorLow),
-            2 => TlbInvalidation.InvpcidAll(_virtualProcessor),
-            _ => TlbInvalidation.InvpcidAllButGlobals(_virtualProcessor),
-        });
+            case 0:
+                GuestVirtualAddress address = GuestVirtualAddress.FromValid(descriptorHigh);
+                Mmu.Invalidate(TlbInvalidation.InvpcidAddress(_virtualProcessor, (ushort)descriptorLow, address));
+                break;
+            case 1:
+                Mmu.Invalidate(TlbInvalidation.InvpcidContext(_virtualProcessor, (ushort)descriptorLow));
+                break;
+            case 2:
+                Mmu.Invalidate(TlbInvalidation.InvpcidAll(_virtualProcessor));
+                break;
+            default:
+                Mmu.Invalidate(TlbInvalidation.InvpcidAllButGlobals(_virtualProcessor));
+                break;
+        }
+
         return RegisterWriteOutcome.Done;
     }
 

@@ -107,6 +107,7 @@ public sealed unsafe class TagArray
     }
 
     /// <summary>Removes a tag; false where it was absent.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)] // every invalidation of an address: bench InvalidationBenchmarks
     public bool Remove(ulong tag, ulong number)
     {
         int first = _geometry.FirstWay(number);
@@ -197,6 +198,7 @@ public sealed unsafe class TagArray
         }
     }
 
+    [MethodImpl(MethodImplOptions.NoInlining)]
     private void RemoveAt(int first, int way)
     {
         int last = way;

@@ -118,8 +118,11 @@ public sealed class PagingStructureCaches
     {
         for (int level = DeepestLevel; level <= HighestLevel; level++)
         {
-            ulong number = NumberOf(address, level);
-            _byLevel[level]?.Remove(TlbTag.Create(number, PageSize.Size4K, context), number);
+            if (_byLevel[level] is { Count: > 0 } cache)
+            {
+                ulong number = NumberOf(address, level);
+                cache.Remove(TlbTag.Create(number, PageSize.Size4K, context), number);
+            }
         }
     }
 
