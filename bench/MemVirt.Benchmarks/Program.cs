@@ -2,12 +2,19 @@ using BenchmarkDotNet.Configs;
 using BenchmarkDotNet.Jobs;
 using BenchmarkDotNet.Running;
 using BenchmarkDotNet.Toolchains.InProcess.Emit;
+using MemVirt.Benchmarks;
 using MemVirt.Benchmarks.Gate;
 
-// gate: the regression gate. --brief: three short iterations in this process, minutes instead of an hour. The rest goes to BenchmarkDotNet.
+// gate: the regression gate. memory: what a sparse guest takes. --brief: three short iterations in this process, minutes instead of an hour. The rest goes to BenchmarkDotNet.
 if (args is ["gate", ..])
 {
     return GateCommand.Run(args.AsSpan(1));
+}
+
+if (args is ["memory"])
+{
+    SparseGuestMemory.Print(Console.Out);
+    return 0;
 }
 
 bool brief = args.Contains("--brief");

@@ -30,6 +30,9 @@ public sealed class GuestMemory : IDisposable
     /// <summary>The first guest-physical address that cannot be memory.</summary>
     public ulong LimitBytes => _unbacked.LimitBytes;
 
+    /// <summary>Bytes that it takes to find what backs each page: see the cost a page in docs/performance.md.</summary>
+    public long BackingMapBytes => (long)_backing.Bytes;
+
     /// <summary>The size of the host pages behind the guest.</summary>
     public PageSize BackingSize { get; }
 

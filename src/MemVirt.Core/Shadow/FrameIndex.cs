@@ -20,6 +20,9 @@ internal sealed class FrameIndex
         Array.Fill(_buckets, None);
     }
 
+    /// <summary>Bytes in use.</summary>
+    internal long Bytes => ((long)_buckets.Length * sizeof(int)) + ((long)_frames.Length * (sizeof(ulong) + sizeof(int)));
+
     /// <summary>The first index of a frame, or −1. One load where its bucket is empty.</summary>
     internal int First(ulong frame) => Find(_buckets[BucketOf(frame)], frame);
 

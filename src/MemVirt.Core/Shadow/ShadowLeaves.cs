@@ -11,6 +11,9 @@ internal sealed class ShadowLeaves(SparseMemory host)
     private const int HighestLeaf = 2;
     private readonly ReverseMap _map = new();
 
+    /// <summary>Bytes that the reverse map takes.</summary>
+    internal long MapBytes => _map.Bytes;
+
     /// <summary>
     /// Whether TLBs may hold a leaf that was emptied or lost its write right since the last flush of everything, so that the reverse map
     /// no longer tells of it (KVM's tlbs_dirty).

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using MemVirt.Core.Addresses;
 using MemVirt.Core.Memory;
 
@@ -26,6 +27,11 @@ internal sealed class ShadowPageSet(SparseMemory host, FrameAllocator hostFrames
     private long _searches;
 
     internal int Count { get; private set; }
+
+    /// <summary>Bytes that the set takes beside the tables.</summary>
+    internal long IndexBytes
+        => ((long)_pages.Length * Unsafe.SizeOf<ShadowPage>()) + ((long)_links.Length * Unsafe.SizeOf<ParentLink>())
+           + _byGuestFrame.Bytes + _byTable.Bytes;
 
     /// <summary>The page made longest ago, or −1.</summary>
     internal int Oldest { get; private set; } = None;

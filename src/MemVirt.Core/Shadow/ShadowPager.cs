@@ -51,6 +51,9 @@ public sealed class ShadowPager
     /// <summary>What has been done so far.</summary>
     public ShadowStatistics Statistics { get; } = new();
 
+    /// <summary>What it takes of memory now.</summary>
+    public ShadowMemoryUse MemoryUse => new(_tables.Count * 4096L, _tables.IndexBytes, _tables.Leaves.MapBytes);
+
     /// <summary>The host-physical address of the shadow root that the hardware walks.</summary>
     public ulong ShadowRoot { get; private set; }
 

@@ -36,6 +36,8 @@ internal sealed class ShadowTables
 
     internal int Count => _pages.Count;
 
+    internal long IndexBytes => _pages.IndexBytes;
+
     internal ref ShadowPage this[int index] => ref _pages[index];
 
     /// <summary>The page of a guest root, where it has one.</summary>
