@@ -68,7 +68,7 @@ public class InvalidationBenchmarks : IDisposable
         }
     }
 
-    [Benchmark(OperationsPerInvoke = Operations)]
+    [Benchmark(Baseline = true, OperationsPerInvoke = Operations)]
     public void MovCr3WithoutFlush()
     {
         for (ulong switches = 0; switches < Operations; switches++)

@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using BenchmarkDotNet.Attributes;
 using MemVirt.Simulation;
 using MemVirt.Simulation.Machines;
@@ -6,11 +7,15 @@ using MemVirt.Simulation.Traces;
 
 namespace MemVirt.Benchmarks;
 
-/// <summary>One regime of a comparison on one thread, a reference: a compiler and a hash join on Skylake, decoding left out.</summary>
+/// <summary>
+/// One regime of a comparison on one thread, a reference: a compiler and a hash join on Skylake, decoding left out;
+/// beside them the least and the plainest that could be done with each reference.
+/// </summary>
 public class SimulationBenchmarks
 {
     private const int References = 1_000_000;
     private readonly MachineDescription _withCaches = MachinePresets.Load("skylake");
+    private readonly Dictionary<ulong, long> _pages = [];
     private MemoryReference[] _compile = [];
     private MemoryReference[] _hashJoin = [];
 
@@ -22,6 +27,31 @@ public class SimulationBenchmarks
     }
 
     [Benchmark(Baseline = true, OperationsPerInvoke = References)]
+    public long CompileReadOnly()
+    {
+        ulong sum = 0;
+        foreach (MemoryReference reference in _compile)
+        {
+            sum += reference.LinearAddress48 >> 12;
+        }
+
+        return (long)sum;
+    }
+
+    /// <summary>One look-up of the page in a dictionary of all pages.</summary>
+    [Benchmark(OperationsPerInvoke = References)]
+    public long CompileDictionary()
+    {
+        _pages.Clear();
+        foreach (MemoryReference reference in _compile)
+        {
+            CollectionsMarshal.GetValueRefOrAddDefault(_pages, reference.LinearAddress48 >> 12, out _)++;
+        }
+
+        return _pages.Count;
+    }
+
+    [Benchmark(OperationsPerInvoke = References)]
     public long CompileNative() => Run(_compile, Regime.Native, _withCaches with { Caches = null });
 
     [Benchmark(OperationsPerInvoke = References)]

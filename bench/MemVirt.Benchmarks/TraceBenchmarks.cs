@@ -5,7 +5,7 @@ using MemVirt.Simulation.Traces;
 
 namespace MemVirt.Benchmarks;
 
-/// <summary>Reading a trace of a compiler, a reference: from the binary format, and from lackey's text.</summary>
+/// <summary>Reading a trace of a compiler, a reference: from the binary format, and from lackey's text, also line by line.</summary>
 [MemoryDiagnoser]
 public class TraceBenchmarks
 {
@@ -41,6 +41,24 @@ public class TraceBenchmarks
 
     [Benchmark(OperationsPerInvoke = References)]
     public int Lackey() => Drain(TraceFile.OpenLackey("compile.lackey", new MemoryStream(_lackey)));
+
+    /// <summary>Lines as strings, numbers by the base class library, nothing checked.</summary>
+    [Benchmark(Baseline = true, OperationsPerInvoke = References)]
+    public int LackeyByLines()
+    {
+        using var text = new StreamReader(new MemoryStream(_lackey));
+        int total = 0;
+        while (text.ReadLine() is { } line)
+        {
+            int comma = line.IndexOf(',', StringComparison.Ordinal);
+            ulong address = ulong.Parse(line.AsSpan(3, comma - 3), NumberStyles.HexNumber, CultureInfo.InvariantCulture);
+            int size = int.Parse(line.AsSpan(comma + 1), CultureInfo.InvariantCulture);
+            ReferenceKind kind = line[0] == 'I' ? ReferenceKind.Fetch : line[1] == 'S' ? ReferenceKind.Store : ReferenceKind.Load;
+            _batch[total++ % _batch.Length] = new MemoryReference(kind, address, size);
+        }
+
+        return total;
+    }
 
     private int Drain(ITraceReader reader)
     {

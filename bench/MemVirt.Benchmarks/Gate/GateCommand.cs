@@ -62,7 +62,7 @@ internal static class GateCommand
     private static SortedDictionary<string, Measurement> Measure(Func<string, bool> wanted, Expectations? expectations)
     {
         var reference = new ReferenceKernel();
-        List<KernelTimer> timers = [.. Kernel.All(name => IsShort(name) && wanted(name)).Select(kernel => new KernelTimer(kernel, reference))];
+        List<KernelTimer> timers = [.. Kernel.All(name => IsJudged(name) && wanted(name)).Select(kernel => new KernelTimer(kernel, reference))];
         for (int round = 0; round < Rounds; round++)
         {
             timers.ForEach(timer => timer.Round());
@@ -120,7 +120,8 @@ internal static class GateCommand
     }
 
     /// <summary>A comparison runs for a good part of a second, and reading text is bound by memory: those are not for the gate.</summary>
-    private static bool IsShort(string name) => !name.StartsWith("Simulation.", StringComparison.Ordinal);
+    /// <summary>All but what takes long, and what collects garbage beside us.</summary>
+    private static bool IsJudged(string name) => !name.StartsWith("Simulation.", StringComparison.Ordinal) && name != "Trace.LackeyByLines";
 
     private static bool IsSlow(Expectations expectations, string name, Measurement measured)
         => expectations.Processor == Expectations.ThisProcessor()

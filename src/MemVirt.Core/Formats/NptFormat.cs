@@ -33,10 +33,14 @@ public readonly struct NptFormat : IPageTableFormat
     public static ulong WithholdingBits => X64FourLevel.WithholdingBits;
 
     /// <inheritdoc/>
-    public static AccessRights LeafRights(ulong entry) => X64FourLevel.LeafRights(entry);
+    public static AccessRights LeafRights(ulong entry) => RightsOf(ulong.MaxValue, entry);
 
     /// <inheritdoc/>
-    public static AccessRights RightsOf(ulong granted, ulong leaf) => X64FourLevel.RightsOf(granted, leaf);
+    public static AccessRights RightsOf(ulong granted, ulong leaf)
+    {
+        ulong all = granted & (leaf ^ WithholdingBits);
+        return AccessRights.Read | (AccessRights)((all & X64FourLevel.Writable) | (all >> 63 << 2) | ((all & X64FourLevel.UserMode) << 1));
+    }
 
     /// <inheritdoc/>
     public static ulong TableEntry(ulong tableAddress) => X64FourLevel.TableEntry(tableAddress);
