@@ -11,6 +11,7 @@ namespace MemVirt.Benchmarks;
 /// One regime of a comparison on one thread, a reference: a compiler and a hash join on Skylake, decoding left out;
 /// beside them the least and the plainest that could be done with each reference.
 /// </summary>
+[MemoryDiagnoser]
 public class SimulationBenchmarks
 {
     private const int References = 1_000_000;

@@ -3,6 +3,7 @@ using System.CommandLine.Parsing;
 using MemVirt.Cli.Commands;
 using MemVirt.Cli.Output;
 using MemVirt.Simulation.Machines;
+using MemVirt.Simulation.Sweeps;
 using MemVirt.Simulation.Traces;
 
 namespace MemVirt.Cli;
@@ -27,7 +28,7 @@ internal static class CommandLineEntry
             return Fail(context, exception.Message, exception.ExitCode);
         }
         catch (Exception exception) when (exception
-            is TraceException or MachineException or OutputException or IOException or UnauthorizedAccessException)
+            is TraceException or MachineException or SweepException or OutputException or IOException or UnauthorizedAccessException)
         {
             return Fail(context, exception.Message, ExitCodes.Failure);
         }

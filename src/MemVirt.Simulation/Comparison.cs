@@ -31,19 +31,43 @@ public static class Comparison
         Action<ComparisonProgress>? progress = null,
         CancellationToken cancellation = default)
     {
+        ArgumentOutOfRangeException.ThrowIfZero(options.Machines.Count, nameof(options));
+        ComparisonPoint[] points =
+            [.. options.Machines.Select(machine => new ComparisonPoint(machine, options.GuestPages, options.HostPages))];
+        return Run(inputs, points, options, progress, cancellation);
+    }
+
+    /// <summary>
+    /// Reads the inputs once to their end and returns one result for each point, whose machines and page sizes count, not those of
+    /// <paramref name="options"/>. All points are simulated side by side: memory is proportional to their number.
+    /// </summary>
+    /// <param name="inputs">The processes of the guest, in order; the caller disposes them.</param>
+    /// <param name="points">Machines and page sizes.</param>
+    /// <param name="options">Regimes and limits.</param>
+    /// <param name="progress">Told after each batch, from any worker; may be null.</param>
+    /// <param name="cancellation">Stops the run at the next batch with <see cref="OperationCanceledException"/>.</param>
+    /// <exception cref="TraceException">An input is damaged.</exception>
+    public static IReadOnlyList<ComparisonResult> Run(
+        IReadOnlyList<ITraceReader> inputs,
+        IReadOnlyList<ComparisonPoint> points,
+        ComparisonOptions options,
+        Action<ComparisonProgress>? progress = null,
+        CancellationToken cancellation = default)
+    {
+        ArgumentOutOfRangeException.ThrowIfZero(points.Count, nameof(points));
         Check(inputs, options);
         var feed = new ReferenceFeed(inputs, options);
         RegimeSimulation[][] simulations =
         [
-            .. options.Machines.Select(machine => options.Regimes.Select(regime => RegimeFactory.Create(
-                regime, machine, options.GuestPages, options.HostPages, inputs.Count)).ToArray()),
+            .. points.Select(point => options.Regimes.Select(regime => RegimeFactory.Create(
+                regime, point.Machine, point.GuestPages, point.HostPages, inputs.Count)).ToArray()),
         ];
-        new BatchPipeline(feed, [.. simulations.SelectMany(ofMachine => ofMachine)], progress, cancellation).Run(options.Jobs);
+        new BatchPipeline(feed, [.. simulations.SelectMany(ofPoint => ofPoint)], progress, cancellation).Run(options.Jobs);
 
         if (feed.Delivered < options.Warmup)
         {
             // The references ended within the warm-up: nothing follows it.
-            foreach (RegimeSimulation simulation in simulations.SelectMany(ofMachine => ofMachine))
+            foreach (RegimeSimulation simulation in simulations.SelectMany(ofPoint => ofPoint))
             {
                 simulation.ResetCounters();
             }
@@ -52,9 +76,9 @@ public static class Comparison
         IReadOnlyList<InputSummary> summaries = feed.Summaries();
         return
         [
-            .. options.Machines.Zip(simulations, (machine, ofMachine) => new ComparisonResult(
-                machine.Name, PageSizeNames.Of(options.GuestPages), PageSizeNames.Of(options.HostPages),
-                summaries, ResultsOf(machine, options.Regimes, ofMachine))),
+            .. points.Zip(simulations, (point, ofPoint) => new ComparisonResult(
+                point.Machine.Name, PageSizeNames.Of(point.GuestPages), PageSizeNames.Of(point.HostPages),
+                summaries, ResultsOf(point.Machine, options.Regimes, ofPoint))),
         ];
     }
 
@@ -71,7 +95,6 @@ public static class Comparison
     {
         ArgumentOutOfRangeException.ThrowIfZero(inputs.Count, nameof(inputs));
         ArgumentOutOfRangeException.ThrowIfGreaterThan(inputs.Count, MaxProcesses, nameof(inputs));
-        ArgumentOutOfRangeException.ThrowIfZero(options.Machines.Count, nameof(options));
         ArgumentOutOfRangeException.ThrowIfZero(options.Regimes.Count, nameof(options));
         ArgumentOutOfRangeException.ThrowIfLessThan(options.Quantum, 1, nameof(options));
         ArgumentOutOfRangeException.ThrowIfLessThan(options.Jobs, 1, nameof(options));
