@@ -39,7 +39,9 @@ public static class ShootDown
 
         void Execute(int number)
         {
+            // A processor is parked until it says that it runs: from here on edits wait for it.
             var mmu = MmuFactory.Native(memory, cr3);
+            bus[number].Resume(mmu);
             for (int uses = 0; ; uses++)
             {
                 // Between two instructions: what others want forgotten is forgotten here.

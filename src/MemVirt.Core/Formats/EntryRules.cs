@@ -16,6 +16,26 @@ public sealed class EntryRules
     private Masks _plain;
     private Masks _plainLeaf;
 
+    /// <summary>Rules of a format of your own.</summary>
+    /// <param name="presentBits">An entry is present where any of these bits is set.</param>
+    /// <param name="accessedBit">The bits a walk sets in every entry it uses; 0 for none.</param>
+    /// <param name="dirtyBit">The bit a completed write sets in the leaf; 0 for none.</param>
+    /// <param name="reserved">The bits that must be zero in a present entry, by its level and by whether it is a leaf.</param>
+    public static EntryRules Create(ulong presentBits, ulong accessedBit, ulong dirtyBit, Func<int, bool, ulong> reserved)
+    {
+        ArgumentNullException.ThrowIfNull(reserved);
+        var rules = new EntryRules { PresentBits = presentBits, AccessedBit = accessedBit, DirtyBit = dirtyBit };
+        for (int level = 0; level < MaxLevels; level++)
+        {
+            rules.SetReserved(level, reserved(level, false), reserved(level, true));
+
+            // What is plain is known of the manuals' formats only: here each entry is looked at bit by bit.
+            rules._plainLeaf[(level * 2) + 1] = ulong.MaxValue;
+        }
+
+        return rules;
+    }
+
     /// <summary>An entry is present where any of these bits is set.</summary>
     public ulong PresentBits { get; internal set; }
 

@@ -20,6 +20,11 @@ public sealed class GuestRules
     /// <summary>Shared by whoever names no rules; never updated.</summary>
     internal static readonly GuestRules Default = new();
 
+    /// <summary>What <see cref="IPageTableFormat.DefaultRules"/> say of entries, and the policy of four-level paging; never updated.</summary>
+    internal static GuestRules DefaultOf<TFormat>()
+        where TFormat : struct, IPageTableFormat
+        => OfFormat<TFormat>.Rules;
+
     /// <summary>Four-level paging with CR0.WP and EFER.NXE, every optional control off.</summary>
     public GuestRules()
         : this(
@@ -41,7 +46,7 @@ public sealed class GuestRules
     }
 
     /// <summary>What is made of entries.</summary>
-    public EntryRules Entries { get; } = new();
+    public EntryRules Entries { get; private init; } = new();
 
     /// <summary>Which accesses are allowed.</summary>
     public AccessPolicy Policy { get; private init; } = new();
@@ -105,5 +110,11 @@ public sealed class GuestRules
                 X64FourLevel.SetRules(Entries, _features, noExecute);
                 break;
         }
+    }
+
+    private static class OfFormat<TFormat>
+        where TFormat : struct, IPageTableFormat
+    {
+        internal static readonly GuestRules Rules = new() { Entries = TFormat.DefaultRules };
     }
 }

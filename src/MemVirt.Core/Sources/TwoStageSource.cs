@@ -17,7 +17,7 @@ public struct TwoStageSource<TFormat, TStage, TReader>(
     where TStage : struct, ISecondStage
     where TReader : struct, ITableReader
 {
-    private readonly GuestRules _rules = rules ?? GuestRules.Default;
+    private readonly GuestRules _rules = rules ?? GuestRules.DefaultOf<TFormat>();
     private TStage _stage = stage;
     private TReader _reader = reader;
 
