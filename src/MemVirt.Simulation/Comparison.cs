@@ -34,7 +34,7 @@ public static class Comparison
         ArgumentOutOfRangeException.ThrowIfZero(options.Machines.Count, nameof(options));
         ComparisonPoint[] points =
             [.. options.Machines.Select(machine => new ComparisonPoint(machine, options.GuestPages, options.HostPages))];
-        return Run(inputs, points, options, progress, cancellation);
+        return RunPoints(inputs, points, options, progress, cancellation);
     }
 
     /// <summary>
@@ -47,7 +47,7 @@ public static class Comparison
     /// <param name="progress">Told after each batch, from any worker; may be null.</param>
     /// <param name="cancellation">Stops the run at the next batch with <see cref="OperationCanceledException"/>.</param>
     /// <exception cref="TraceException">An input is damaged.</exception>
-    public static IReadOnlyList<ComparisonResult> Run(
+    public static IReadOnlyList<ComparisonResult> RunPoints(
         IReadOnlyList<ITraceReader> inputs,
         IReadOnlyList<ComparisonPoint> points,
         ComparisonOptions options,

@@ -41,7 +41,7 @@ public static class Sweep
             string path = definition.Traces[trace].Path;
             using ITraceReader input = open(path);
             ComparisonPoint[] group = points[from..(from + count)];
-            IReadOnlyList<ComparisonResult> results = Comparison.Run([input], group, options, progress, cancellation);
+            IReadOnlyList<ComparisonResult> results = Comparison.RunPoints([input], group, options, progress, cancellation);
             for (int i = 0; i < count; i++)
             {
                 rows.AddRange(results[i].Regimes.Select(regime => RowOf(first + i, path, group[i], results[i], regime)));
