@@ -2,6 +2,7 @@ using BenchmarkDotNet.Attributes;
 using MemVirt.Core;
 using MemVirt.Core.Access;
 using MemVirt.Core.Addresses;
+using MemVirt.Core.Diagnostics;
 using MemVirt.Core.Formats;
 using MemVirt.Core.Memory;
 using MemVirt.Core.Sources;
@@ -18,6 +19,7 @@ public class MmuBenchmarks : IDisposable
     private const ulong Start = 0x7F12_4000_0000;
     private const ulong Chain = 1UL << 31;
     private readonly SparseMemory _memory = new();
+    private readonly MmuMeter _meter = new("bench");
     private readonly Dictionary<ulong, ulong> _dictionary = [];
     private readonly GuestVirtualAddress[] _addresses = new GuestVirtualAddress[Operations];
     private readonly HostPhysicalAddress[] _answers = new HostPhysicalAddress[Operations];
@@ -66,6 +68,20 @@ public class MmuBenchmarks : IDisposable
         return sum;
     }
 
+    /// <summary>Past the front: what a hit of the TLB behind it costs.</summary>
+    [Benchmark(OperationsPerInvoke = Operations)]
+    public ulong BeyondFront() => SumBeyondFront();
+
+    /// <summary>The same with a meter to which nobody listens.</summary>
+    [Benchmark(OperationsPerInvoke = Operations)]
+    public ulong BeyondFrontWithMeter()
+    {
+        _mmu.Meter = _meter;
+        ulong sum = SumBeyondFront();
+        _mmu.Meter = null;
+        return sum;
+    }
+
     [Benchmark(OperationsPerInvoke = Operations)]
     public ulong Batch()
     {
@@ -87,9 +103,21 @@ public class MmuBenchmarks : IDisposable
         return last;
     }
 
+    private ulong SumBeyondFront()
+    {
+        ulong sum = 0;
+        foreach (GuestVirtualAddress gva in _addresses)
+        {
+            sum += _mmu.TranslateBeyondFront(gva, MemoryAccess.Read).HostPage;
+        }
+
+        return sum;
+    }
+
     [GlobalCleanup]
     public void Dispose()
     {
+        _meter.Dispose();
         _memory.Dispose();
         GC.SuppressFinalize(this);
     }

@@ -1,6 +1,7 @@
 using System.Runtime.CompilerServices;
 using MemVirt.Core.Access;
 using MemVirt.Core.Addresses;
+using MemVirt.Core.Diagnostics;
 using MemVirt.Core.Faults;
 using MemVirt.Core.Invalidation;
 using MemVirt.Core.Sources;
@@ -31,6 +32,8 @@ public sealed class Mmu<TSource>
     private bool _holdsPieces;
     private bool _holdsGlobals;
     private bool _severalSecondStages;
+    private long _misses;
+    private MmuMeter? _meter;
 
     /// <summary>An MMU over a source, in context (0, 0), supervisor mode.</summary>
     /// <param name="source">What answers when the TLB does not.</param>
@@ -49,6 +52,17 @@ public sealed class Mmu<TSource>
 
     /// <summary>The current context.</summary>
     public PagingContext Context => _context;
+
+    /// <summary>Who counts; null, as at first, for nobody. To set it forgets the front.</summary>
+    public MmuMeter? Meter
+    {
+        get => _meter;
+        set
+        {
+            _meter = value;
+            _front.Clear();
+        }
+    }
 
     /// <summary>Translations that a walk completed.</summary>
     public long Walks { get; private set; }
@@ -115,6 +129,11 @@ public sealed class Mmu<TSource>
     public Translation TranslateBeyondFront(GuestVirtualAddress gva, MemoryAccess access)
     {
         ulong address = gva.Value & AddressBits.Mask57;
+        if (_meter is not null && MmuMeter.IsListened)
+        {
+            return LookupMetered(_meter, address, (AccessRights)access | _privilege);
+        }
+
         Translation translation = Lookup(address, (AccessRights)access | _privilege);
         return translation.Status == TranslationStatus.Ok ? FillFront(address, translation) : translation;
     }
@@ -133,6 +152,11 @@ public sealed class Mmu<TSource>
     public Translation TranslateAs(GuestVirtualAddress gva, AccessRights needed)
     {
         ulong address = gva.Value & AddressBits.Mask57;
+        if (_meter is not null && MmuMeter.IsListened)
+        {
+            return LookupMetered(_meter, address, needed);
+        }
+
         Translation translation = Lookup(address, needed);
         return translation.Status == TranslationStatus.Ok ? translation.AtPiece(PieceOf(address, translation)) : translation;
     }
@@ -176,6 +200,7 @@ public sealed class Mmu<TSource>
     /// <summary>Forgets what an invalidation names: the one place where that happens.</summary>
     public void Invalidate(in TlbInvalidation invalidation)
     {
+        _meter?.CountInvalidation();
         ushort virtualProcessor = invalidation.VirtualProcessor;
         ContextKey key = ContextKey.Of(_context.SecondStage, virtualProcessor, invalidation.ProcessContext);
         switch (invalidation.Scope)
@@ -252,6 +277,16 @@ public sealed class Mmu<TSource>
         }
     }
 
+    /// <summary>A translation that is counted, and so does not enter the front.</summary>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private Translation LookupMetered(MmuMeter meter, ulong address, AccessRights needed)
+    {
+        long misses = _misses;
+        Translation translation = Lookup(address, needed);
+        meter.CountTranslation(_misses == misses, translation.Status);
+        return translation.Status == TranslationStatus.Ok ? translation.AtPiece(PieceOf(address, translation)) : translation;
+    }
+
     private Translation Lookup(ulong address, AccessRights needed)
     {
         if (TryFindCached(address, out Translation cached))
@@ -290,6 +325,7 @@ public sealed class Mmu<TSource>
 
     private Translation WalkAndFill(ulong address, AccessRights needed)
     {
+        _misses++;
         int unused = 64 - _source.LinearAddressBits;
         ulong linear = (ulong)((long)(address << (64 - AddressBits.LinearBits)) >> (64 - AddressBits.LinearBits));
         if ((ulong)((long)(address << unused) >> unused) != linear)
