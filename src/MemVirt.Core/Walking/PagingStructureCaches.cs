@@ -61,10 +61,7 @@ public sealed class PagingStructureCaches
                 if (index >= 0)
                 {
                     _hits[level]++;
-                    ulong payload = cache.Payload(index);
-                    table = payload & AddressBits.Frame;
-                    rights = (AccessRights)(payload & (ulong)AccessRights.Unrestricted);
-                    isWritable = (payload & WritableBit) != 0;
+                    (table, rights, isWritable) = Unpack(cache.Payload(index));
                     return level - 1;
                 }
             }
@@ -90,10 +87,7 @@ public sealed class PagingStructureCaches
             if (index >= 0)
             {
                 _hits[DeepestLevel]++;
-                ulong payload = cache.Payload(index);
-                table = payload & AddressBits.Frame;
-                rights = (AccessRights)(payload & (ulong)AccessRights.Unrestricted);
-                isWritable = (payload & WritableBit) != 0;
+                (table, rights, isWritable) = Unpack(cache.Payload(index));
                 return true;
             }
         }
@@ -153,6 +147,10 @@ public sealed class PagingStructureCaches
             _byLevel[level]?.Clear();
         }
     }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static (ulong Table, AccessRights Rights, bool IsWritable) Unpack(ulong payload)
+        => (payload & AddressBits.Frame, (AccessRights)(payload & (ulong)AccessRights.Unrestricted), (payload & WritableBit) != 0);
 
     private static ulong NumberOf(ulong address, int level) => (address & AddressBits.Mask57) >> TableGeometry.ShiftOf(level);
 }

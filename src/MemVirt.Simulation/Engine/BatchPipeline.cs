@@ -3,15 +3,21 @@ using System.Runtime.ExceptionServices;
 namespace MemVirt.Simulation.Engine;
 
 /// <summary>
-/// One decoder and several simulations over a ring of batches, worked by a fixed number of threads. Each simulation sees every
-/// batch in order and on one thread at a time, so that its counts do not depend on the number of threads.
+/// A decoder, a stripper and several simulations over a ring of batches, worked by a fixed number of threads. Each of them takes the
+/// batches in order and on one thread at a time, so that counts do not depend on the number of threads.
 /// </summary>
 internal sealed class BatchPipeline(
     ReferenceFeed feed, IReadOnlyList<RegimeSimulation> simulations, Action<ComparisonProgress>? progress, CancellationToken cancellation)
 {
     private const int RingSize = 8;
+
+    // How many batches a simulation may be behind another before it moves to a worker that did not run it last: bench/aot.
     private const int WorthOfWarmCaches = 3;
+
+    // Batches to have ready for the simulation furthest ahead.
     private const int ReadyAhead = 2;
+
+    // What a worker may do beside running a simulation, which is told by its index.
     private const int Nothing = -1;
     private const int Decode = -2;
     private const int Strip = -3;
