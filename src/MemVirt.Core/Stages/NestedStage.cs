@@ -99,8 +99,13 @@ public struct NestedStage<TFormat, TReader>(
             if ((KindOf(needed) & ~effective) == 0 && (isDirty || (needed & AccessRights.Write) == 0))
             {
                 (leafLevel, rights) = (at.Level, effective);
-                LeafDirty = isDirty;
-                _leafAttributes = AttributesOf(at.Entry, at.Level);
+                if (!isTable)
+                {
+                    // Asked for of the final address only.
+                    LeafDirty = isDirty;
+                    _leafAttributes = AttributesOf(at.Entry, at.Level);
+                }
+
                 return TFormat.PageAddress(at.Entry, at.Level) | (gpa & ((1UL << TFormat.ShiftOf(at.Level)) - 1));
             }
         }
