@@ -23,6 +23,7 @@ public sealed partial class Mmu<TSource>
     private TSource _source;
     private ulong _frontPrefix;
     private AccessRights _privilege;
+    private ulong _privilegePrefix;
     private PagingContext _context;
     private ContextKey _key;
     private uint _contextNumber;

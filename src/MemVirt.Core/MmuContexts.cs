@@ -25,7 +25,7 @@ public sealed partial class Mmu<TSource>
 
         _severalSecondStages |= context.SecondStage != _context.SecondStage;
         _context = context;
-        _privilege = context.Privilege;
+        SetPrivilege();
         RefreshContext();
     }
 
@@ -36,12 +36,19 @@ public sealed partial class Mmu<TSource>
         RefreshContext();
     }
 
+    /// <summary>Changes the PCID alone and forgets what an invalidation names.</summary>
+    internal void SwitchProcess(ushort processContext, in TlbInvalidation invalidation)
+    {
+        _context = _context with { ProcessContext = processContext };
+        Invalidate(in invalidation);
+    }
+
     /// <summary>Changes CPL and EFLAGS.AC. Cost: a few instructions; nothing is forgotten.</summary>
     public void SwitchPrivilege(bool user, bool alignmentCheck)
     {
         _context = _context with { User = user, AlignmentCheck = alignmentCheck };
-        _privilege = _context.Privilege;
-        _frontPrefix = DirectTlb.PrefixOf(_contextNumber, _privilege);
+        SetPrivilege();
+        _frontPrefix = _privilegePrefix | TlbTag.ContextBits(_contextNumber);
     }
 
     /// <summary>Forgets what an invalidation names: the one place where that happens.</summary>
@@ -131,7 +138,13 @@ public sealed partial class Mmu<TSource>
         _contextNumber = recent.Number;
         _globalNumber = recent.GlobalNumber;
         _source.Context = recent.TableNumber;
-        _frontPrefix = DirectTlb.PrefixOf(_contextNumber, _privilege);
+        _frontPrefix = _privilegePrefix | TlbTag.ContextBits(_contextNumber);
+    }
+
+    private void SetPrivilege()
+    {
+        _privilege = _context.Privilege;
+        _privilegePrefix = DirectTlb.PrefixOf(0, _privilege);
     }
 
     /// <summary>The numbers of a context.</summary>

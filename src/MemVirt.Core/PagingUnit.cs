@@ -130,10 +130,13 @@ public sealed class PagingUnit<TStage, TReader>
         var process = (ushort)(value & Cr3.ProcessContextMask);
         _registers.Cr3 = cr3;
         Mmu.Source.Cr3 = cr3;
-        Mmu.SwitchProcess(process);
         if (cr3 == value)
         {
-            Mmu.Invalidate(TlbInvalidation.InvpcidContext(_virtualProcessor, process));
+            Mmu.SwitchProcess(process, TlbInvalidation.InvpcidContext(_virtualProcessor, process));
+        }
+        else
+        {
+            Mmu.SwitchProcess(process);
         }
 
         return RegisterWriteOutcome.Done;

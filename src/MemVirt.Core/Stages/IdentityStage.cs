@@ -8,6 +8,9 @@ namespace MemVirt.Core.Stages;
 public readonly struct IdentityStage : ISecondStage
 {
     /// <inheritdoc/>
+    public static bool MayFail => false;
+
+    /// <inheritdoc/>
     public SecondStageFault Fault => default;
 
     /// <inheritdoc/>

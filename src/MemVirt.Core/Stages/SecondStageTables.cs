@@ -6,6 +6,8 @@ namespace MemVirt.Core.Stages;
 /// <summary>Second-stage tables: they lie in host memory, and their flags may be set unless a page-modification log is full.</summary>
 internal readonly struct SecondStageTables(PageModificationLog? log) : ITableLocator
 {
+    public static bool MayFail => false;
+
     /// <summary>Whether flags may be set just now.</summary>
     internal bool AreWritable => log is null || !log.IsFull;
 

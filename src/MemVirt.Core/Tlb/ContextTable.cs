@@ -13,7 +13,6 @@ public sealed class ContextTable
     private const int Slots = Capacity * 2;
     private readonly Slot[] _slots = new Slot[Slots];
     private readonly FlushTimes _virtualProcessors = new(Capacity);
-    private readonly FlushTimes _virtualProcessorsButGlobals = new(Capacity);
     private readonly FlushTimes _secondStages = new(Capacity);
     private int _known;
     private uint _lastNumber;
@@ -69,13 +68,8 @@ public sealed class ContextTable
     /// <summary>Forgets every context of a VPID or ASID.</summary>
     public void ForgetVirtualProcessor(ushort virtualProcessor, bool includesGlobals)
     {
-        _virtualProcessorsButGlobals.Set(virtualProcessor, ++_now);
-        if (includesGlobals)
-        {
-            _virtualProcessors.Set(virtualProcessor, _now);
-        }
-
-        if (_virtualProcessors.IsFull || _virtualProcessorsButGlobals.IsFull)
+        _virtualProcessors.Set(virtualProcessor, ++_now, includesGlobals);
+        if (_virtualProcessors.IsFull)
         {
             ForgetAll();
         }
@@ -87,7 +81,7 @@ public sealed class ContextTable
     /// <summary>Forgets every context of a second stage.</summary>
     public void ForgetSecondStage(ushort secondStage)
     {
-        _secondStages.Set(secondStage, ++_now);
+        _secondStages.Set(secondStage, ++_now, includesGlobals: true);
         if (_secondStages.IsFull)
         {
             ForgetAll();
@@ -98,10 +92,9 @@ public sealed class ContextTable
     public void ForgetAll()
     {
         _everythingFlushed = ++_now;
-        if (_virtualProcessors.IsFull || _virtualProcessorsButGlobals.IsFull || _secondStages.IsFull)
+        if (_virtualProcessors.IsFull || _secondStages.IsFull)
         {
             _virtualProcessors.Clear();
-            _virtualProcessorsButGlobals.Clear();
             _secondStages.Clear();
         }
     }
@@ -144,9 +137,8 @@ public sealed class ContextTable
 
     private ulong LastFlushOf(ContextKey key)
     {
-        FlushTimes ofProcessor = key.IsGlobal ? _virtualProcessors : _virtualProcessorsButGlobals;
-        ulong last = Math.Max(_everythingFlushed, ofProcessor.Of(key.VirtualProcessor));
-        last = Math.Max(last, _secondStages.Of(key.SecondStage));
+        ulong last = Math.Max(_everythingFlushed, _virtualProcessors.Of(key.VirtualProcessor, key.IsGlobal));
+        last = Math.Max(last, _secondStages.Of(key.SecondStage, key.IsGlobal));
         return key.VirtualProcessor == 0 ? last : Math.Max(last, _allButZeroFlushed);
     }
 

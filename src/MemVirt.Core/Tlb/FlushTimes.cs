@@ -1,41 +1,60 @@
 namespace MemVirt.Core.Tlb;
 
-/// <summary>When each of many 16-bit names was last flushed, for as many as were ever; the others never were.</summary>
+/// <summary>
+/// When each of many 16-bit names was last flushed, with global translations and but for them, for as many as were ever; the others
+/// never were.
+/// </summary>
 internal sealed class FlushTimes(int capacity)
 {
-    private readonly uint[] _names = new uint[capacity * 2];
-    private readonly ulong[] _times = new ulong[capacity * 2];
+    private readonly Slot[] _slots = new Slot[capacity * 2];
     private int _count;
 
     /// <summary>Whether there is no room for another name.</summary>
     internal bool IsFull => _count == capacity;
 
-    internal ulong Of(ushort name) => _count == 0 ? 0 : _times[Find(name)];
-
-    internal void Set(ushort name, ulong time)
+    internal ulong Of(ushort name, bool isGlobal)
     {
-        int slot = Find(name);
-        _count += _names[slot] == 0 ? 1 : 0;
-        _names[slot] = name + 1u;
-        _times[slot] = time;
+        if (_count == 0)
+        {
+            return 0;
+        }
+
+        ref Slot slot = ref Find(name);
+        return isGlobal ? slot.OfGlobals : slot.OfOthers;
+    }
+
+    internal void Set(ushort name, ulong time, bool includesGlobals)
+    {
+        ref Slot slot = ref Find(name);
+        _count += slot.Key == 0 ? 1 : 0;
+        slot.Key = name + 1u;
+        slot.OfOthers = time;
+        slot.OfGlobals = includesGlobals ? time : slot.OfGlobals;
     }
 
     internal void Clear()
     {
-        Array.Clear(_names);
-        Array.Clear(_times);
+        Array.Clear(_slots);
         _count = 0;
     }
 
-    private int Find(ushort name)
+    private ref Slot Find(ushort name)
     {
-        int mask = _names.Length - 1;
+        int mask = _slots.Length - 1;
         int slot = (int)((name * 0x9E37_79B1u) >> 16) & mask;
-        while (_names[slot] != 0 && _names[slot] != name + 1u)
+        while (_slots[slot].Key != 0 && _slots[slot].Key != name + 1u)
         {
             slot = (slot + 1) & mask;
         }
 
-        return slot;
+        return ref _slots[slot];
+    }
+
+    private struct Slot
+    {
+        /// <summary>The name and one; 0 where nothing stands here.</summary>
+        internal uint Key;
+        internal ulong OfOthers;
+        internal ulong OfGlobals;
     }
 }

@@ -8,6 +8,9 @@ public interface ITableLocator
     /// <summary>What <see cref="Locate"/> returns where the second stage faults; no physical address.</summary>
     const ulong Unreachable = ulong.MaxValue;
 
+    /// <summary>Whether <see cref="Locate"/> can answer <see cref="Unreachable"/> at all.</summary>
+    static virtual bool MayFail => true;
+
     /// <summary>
     /// The host-physical address of the entry at <paramref name="entryAddress"/>, and whether its accessed and dirty flags may be
     /// written; <see cref="Unreachable"/> where the second stage faults.
@@ -18,6 +21,9 @@ public interface ITableLocator
 /// <summary>Tables that lie in host-physical memory already: native, second-stage and shadow tables.</summary>
 public readonly struct HostTables : ITableLocator
 {
+    /// <inheritdoc/>
+    public static bool MayFail => false;
+
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public ulong Locate(ulong entryAddress, out bool isWritable)

@@ -34,7 +34,7 @@ public static class RadixWalk<TFormat, TLocator, TReader>
         while (true)
         {
             entryAddress = locator.Locate(table + TFormat.EntryOffset(address, level), out isWritable);
-            if (entryAddress == ITableLocator.Unreachable)
+            if (TLocator.MayFail && entryAddress == ITableLocator.Unreachable)
             {
                 at = new WalkPoint(level, table, granted, 0, entryAddress, false);
                 return false;
