@@ -9,7 +9,7 @@ namespace MemVirt.Simulation.Sweeps;
 public static class Sweep
 {
     /// <summary>Points simulated side by side: a trace is decoded again for more.</summary>
-    public const int PointsAtOnce = 32;
+    public const int PointsAtOnce = 128;
 
     /// <summary>Runs a sweep or a part of it.</summary>
     /// <param name="definition">What the whole sweep covers.</param>

@@ -1,10 +1,12 @@
+using System.Buffers;
 using MemVirt.Simulation.Traces.Input;
 using MemVirt.Simulation.Traces.Lackey;
 
 namespace MemVirt.Simulation.Traces;
 
 /// <summary>
-/// Reads the text of <c>valgrind --tool=lackey --trace-mem=yes</c> in one buffer of fixed size, without allocating.
+/// Reads the text of <c>valgrind --tool=lackey --trace-mem=yes</c> in one buffer of fixed size, which readers that
+/// follow one another share; reading allocates nothing.
 /// </summary>
 internal sealed class LackeyReader : ITraceReader
 {
@@ -13,7 +15,7 @@ internal sealed class LackeyReader : ITraceReader
 
     private readonly TraceInput _input;
     private readonly Stream _content;
-    private readonly byte[] _buffer = new byte[BufferBytes + LackeyBlockParser.SlackBytes];
+    private byte[] _buffer = ArrayPool<byte>.Shared.Rent(BufferBytes + LackeyBlockParser.SlackBytes);
     private readonly MemoryReference[] _pair = new MemoryReference[2];
     private int _start;
     private int _linesEnd;
@@ -81,6 +83,11 @@ internal sealed class LackeyReader : ITraceReader
     {
         _content.Dispose();
         _input.Dispose();
+        if (_buffer.Length > 0)
+        {
+            ArrayPool<byte>.Shared.Return(_buffer);
+            (_buffer, _start, _linesEnd, _contentEnded) = ([], 0, 0, true);
+        }
     }
 
     /// <summary>Reads one line the plain way; a store for which there is no room is kept for the next call.</summary>
