@@ -60,7 +60,7 @@ public static class Comparison
         RegimeSimulation[][] simulations =
         [
             .. points.Select(point => options.Regimes.Select(regime => RegimeFactory.Create(
-                regime, point.Machine, point.GuestPages, point.HostPages, inputs.Count)).ToArray()),
+                regime, point.Machine, point.GuestPages, point.HostPages, inputs.Count, options.Details)).ToArray()),
         ];
         new BatchPipeline(feed, [.. simulations.SelectMany(ofPoint => ofPoint)], progress, cancellation).Run(options.Jobs);
 
@@ -78,7 +78,10 @@ public static class Comparison
         [
             .. points.Zip(simulations, (point, ofPoint) => new ComparisonResult(
                 point.Machine.Name, PageSizeNames.Of(point.GuestPages), PageSizeNames.Of(point.HostPages),
-                summaries, ResultsOf(point.Machine, options.Regimes, ofPoint))),
+                summaries, ResultsOf(point.Machine, options.Regimes, ofPoint))
+            {
+                Details = feed.Reuse() is { } reuse ? new ComparisonDetails(DetailsOf(point.Machine, options.Regimes, ofPoint), reuse) : null,
+            }),
         ];
     }
 
@@ -90,6 +93,9 @@ public static class Comparison
             : ResultBuilder.Build(Regime.Native, machine, simulations[native], null).Cycles.Total;
         return [.. regimes.Zip(simulations, (regime, simulation) => ResultBuilder.Build(regime, machine, simulation, nativeCycles))];
     }
+
+    private static RegimeDetails[] DetailsOf(MachineDescription machine, IReadOnlyList<Regime> regimes, RegimeSimulation[] simulations)
+        => [.. regimes.Zip(simulations, (regime, simulation) => ResultBuilder.Details(regime, machine, simulation)!)];
 
     private static void Check(IReadOnlyList<ITraceReader> inputs, ComparisonOptions options)
     {

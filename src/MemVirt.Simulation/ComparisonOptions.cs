@@ -28,6 +28,12 @@ public sealed record ComparisonOptions
     /// <summary>References, over all inputs from the first, after which the counters are reset.</summary>
     public long Warmup { get; init; }
 
+    /// <summary>
+    /// Whether walks are counted cell by cell, counters kept over time and page-reuse distances measured:
+    /// <see cref="ComparisonResult.Details"/>. The counts do not depend on it; a run takes up to twice as long.
+    /// </summary>
+    public bool Details { get; init; }
+
     /// <summary>Threads that decode and simulate; at least 1. The counts do not depend on it.</summary>
     public int Jobs { get; init; } = 1;
 }

@@ -28,7 +28,16 @@ internal sealed class DataCaches
     /// <summary>Cycles of data references beyond the first level's latency.</summary>
     internal double DataCyclesBeyondL1 => Sum(_dataHits, _latencies[0]);
 
-    internal void AccessByWalk(ulong hostAddress) => _walkHits[Access(hostAddress >> LineShift, _walkEntersAt)]++;
+    /// <summary>A walk's read; returns the level that served it, for <see cref="LatencyAt"/>.</summary>
+    internal int AccessByWalk(ulong hostAddress)
+    {
+        int level = Access(hostAddress >> LineShift, _walkEntersAt);
+        _walkHits[level]++;
+        return level;
+    }
+
+    /// <summary>Cycles of an access that a level served: 0 to 2, and 3 for memory.</summary>
+    internal double LatencyAt(int level) => _latencies[level];
 
     internal void AccessByData(ulong hostAddress) => _dataHits[Access(hostAddress >> LineShift, 0)]++;
 

@@ -34,7 +34,8 @@ internal sealed class EventCounters
         GuestPageFaults, PageTableWrites, ContextSwitches, SecondStageFaults, ShadowFaults, DirtyFaults,
         ProtectedTableWrites, Unsyncs, ShadowZaps, ExitsOf(regime));
 
-    private long ExitsOf(Regime regime) => regime switch
+    /// <summary>The exits that the events so far cost a regime.</summary>
+    internal long ExitsOf(Regime regime) => regime switch
     {
         Regime.Native => 0,
         Regime.Shadow => GuestPageFaults + ShadowFaults + DirtyFaults + ProtectedTableWrites + Unsyncs + ContextSwitches,

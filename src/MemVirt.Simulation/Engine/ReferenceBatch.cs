@@ -7,7 +7,8 @@ namespace MemVirt.Simulation.Engine;
 /// <param name="Start">The first reference's index.</param>
 /// <param name="Length">References.</param>
 /// <param name="EndsWarmup">Whether the counters are reset once these have run.</param>
-internal readonly record struct BatchSegment(int Process, int Start, int Length, bool EndsWarmup);
+/// <param name="EndsGranule">Whether the counters are read once these have run, where they are kept over time.</param>
+internal readonly record struct BatchSegment(int Process, int Start, int Length, bool EndsWarmup, bool EndsGranule);
 
 /// <summary>
 /// A fixed amount of decoded references, in segments, and what is left of them once stripped. Filled by one thread, then read by many.
@@ -35,9 +36,9 @@ internal sealed class ReferenceBatch(int strippings)
     internal void Clear() => _length = _segmentCount = 0;
 
     /// <summary>Makes the first references of <see cref="Free"/> a segment.</summary>
-    internal void Append(int process, int length, bool endsWarmup)
+    internal void Append(int process, int length, bool endsWarmup, bool endsGranule = false)
     {
-        _segments[_segmentCount++] = new BatchSegment(process, _length, length, endsWarmup);
+        _segments[_segmentCount++] = new BatchSegment(process, _length, length, endsWarmup, endsGranule);
         _length += length;
     }
 

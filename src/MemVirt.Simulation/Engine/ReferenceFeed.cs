@@ -1,3 +1,4 @@
+using MemVirt.Core.Addresses;
 using MemVirt.Simulation.Results;
 using MemVirt.Simulation.Traces;
 
@@ -12,6 +13,7 @@ internal sealed class ReferenceFeed
     private readonly long _quantum;
     private readonly long _limit;
     private readonly long _warmup;
+    private readonly ReuseMeter? _reuse;
     private int _current;
     private long _leftInTurn;
     private int _running;
@@ -24,6 +26,7 @@ internal sealed class ReferenceFeed
         _quantum = options.Quantum;
         _limit = options.References ?? long.MaxValue;
         _warmup = options.Warmup;
+        _reuse = options.Details ? new ReuseMeter(PageSizeExtensions.Smaller(options.GuestPages, options.HostPages)) : null;
         _leftInTurn = _quantum;
         _running = inputs.Count;
     }
@@ -60,6 +63,11 @@ internal sealed class ReferenceFeed
                 most = Math.Min(most, _warmup - Delivered);
             }
 
+            if (_reuse is not null)
+            {
+                most = Math.Min(most, SliceRecorder.Granule - (Counted % SliceRecorder.Granule));
+            }
+
             Span<MemoryReference> destination = batch.Free[..(int)most];
             int read = _inputs[_current].Read(destination);
             if (read == 0)
@@ -71,11 +79,14 @@ internal sealed class ReferenceFeed
 
             Delivered += read;
             _leftInTurn -= read;
-            batch.Append(_current, read, endsWarmup: Delivered == _warmup);
+            batch.Append(_current, read, Delivered == _warmup, _reuse is not null && Counted % SliceRecorder.Granule == 0);
         }
 
         return batch.Segments.Length > 0;
     }
+
+    /// <summary>References delivered since the warm-up; in it, how many are still to come, negative.</summary>
+    private long Counted => Delivered - _warmup;
 
     /// <summary>Counts what a batch holds; <paramref name="stripped"/> is what <see cref="StripGeometry.Finest"/> leaves of it.</summary>
     internal void Count(ReferenceBatch batch, StrippedReferences stripped)
@@ -88,7 +99,12 @@ internal sealed class ReferenceFeed
             _statistics[segment.Process].Add(segment.Length, left.Fetches, left.Stores, stripped.Kept(kept, left.Kept));
             kept += left.Kept;
         }
+
+        _reuse?.Add(batch);
     }
+
+    /// <summary>How soon pages were used again; null where that was not asked for.</summary>
+    internal ReuseDistances? Reuse() => _reuse?.Result();
 
     /// <summary>What was read of each input.</summary>
     internal IReadOnlyList<InputSummary> Summaries() =>

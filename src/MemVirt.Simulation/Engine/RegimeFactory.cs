@@ -19,12 +19,13 @@ internal static class RegimeFactory
     private const uint SecondStageContext = 1;
 
     internal static RegimeSimulation Create(
-        Regime regime, MachineDescription machine, PageSize guestPages, PageSize hostPages, int processes)
+        Regime regime, MachineDescription machine, PageSize guestPages, PageSize hostPages, int processes, bool details = false)
     {
         PageSize effective = regime == Regime.Native ? guestPages : PageSizeExtensions.Smaller(guestPages, hostPages);
         DataCaches? dataCaches = machine.Caches is { } caches ? new DataCaches(caches) : null;
         bool nested = regime is Regime.Ept or Regime.Npt;
-        RegimeHardware hardware = BuildHardware(machine, effective, dataCaches, nested, hostPages, regime == Regime.Native ? 0u : 1u);
+        RegimeHardware hardware = BuildHardware(
+            machine, effective, dataCaches, nested, hostPages, regime == Regime.Native ? 0u : 1u, details ? new SliceRecorder(regime) : null);
         var host = new SparseMemory();
         var reader = new MeteredReader(host, hardware.Meter);
         var guestFrames = new FrameAllocator(FirstFrame, host.LimitBytes);
@@ -38,20 +39,26 @@ internal static class RegimeFactory
     }
 
     private static RegimeHardware BuildHardware(
-        MachineDescription machine, PageSize effective, DataCaches? dataCaches, bool nested, PageSize hostPages, uint virtualProcessor)
+        MachineDescription machine, PageSize effective, DataCaches? dataCaches, bool nested, PageSize hostPages, uint virtualProcessor,
+        SliceRecorder? slices)
     {
         // A walk enters the effective size; a hit of the second level enters the size that the second level holds of it.
         PageSize fromL2 = TlbLevel.LargestHeld(machine.Tlb.L2, effective) ?? effective;
+        PagingStructureCaches? walkCaches = Structures.GuestCaches(machine.WalkCaches);
+        PagingStructureCaches? nestedCaches = nested ? Structures.NestedCaches(machine.WalkCaches) : null;
+        NestedTlb? nestedTlb = nested ? Structures.BuildNestedTlb(machine.WalkCaches, hostPages) : null;
+        WalkGrid? grid = slices is null ? null : new WalkGrid(nested, walkCaches, nestedTlb, nestedCaches, nested ? hostPages.LeafLevel() : 0);
         return new RegimeHardware(
             new TlbLevel(machine.Tlb.L1i, effective, fromL2),
             new TlbLevel(machine.Tlb.L1d, effective, fromL2),
             machine.Tlb.L2.Count > 0 ? new TlbLevel(machine.Tlb.L2, effective) : null,
-            Structures.GuestCaches(machine.WalkCaches),
-            nested ? Structures.NestedCaches(machine.WalkCaches) : null,
-            nested ? Structures.BuildNestedTlb(machine.WalkCaches, hostPages) : null,
+            walkCaches,
+            nestedCaches,
+            nestedTlb,
             dataCaches,
-            new WalkMeter(dataCaches),
+            new WalkMeter(dataCaches, machine.WalkReferenceCycles, grid),
             new EventCounters(),
+            slices,
             virtualProcessor);
     }
 

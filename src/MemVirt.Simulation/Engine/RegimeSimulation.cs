@@ -22,6 +22,7 @@ internal sealed record RegimeHardware(
     DataCaches? DataCaches,
     WalkMeter Meter,
     EventCounters Events,
+    SliceRecorder? Slices,
     uint VirtualProcessor);
 
 /// <summary>One regime on one machine, fed with references.</summary>
@@ -49,7 +50,6 @@ internal abstract class RegimeSimulation(RegimeHardware hardware)
 
     /// <summary>Bytes allocated on the managed heap while batches ran.</summary>
     internal long AllocatedBytes { get; private protected set; }
-
 
     /// <summary>How references are stripped for this regime; null where none can be left out.</summary>
     internal StripGeometry? StripGeometry { get; } = GeometryOf(hardware);
@@ -86,11 +86,14 @@ internal abstract class RegimeSimulation(RegimeHardware hardware)
             {
                 ResetCounters();
             }
+            else if (segment.EndsGranule)
+            {
+                Hardware.Slices?.Read(this);
+            }
         }
 
         AllocatedBytes += GC.GetAllocatedBytesForCurrentThread() - allocated;
         Ticks += Stopwatch.GetTimestamp() - start + (stripped?.Ticks ?? 0);
-
     }
 
     /// <summary>Runs references of one process, none left out.</summary>
@@ -134,6 +137,7 @@ internal abstract class RegimeSimulation(RegimeHardware hardware)
         Hardware.DataCaches?.ResetCounts();
         Hardware.Meter.Reset();
         Hardware.Events.Reset();
+        Hardware.Slices?.Clear();
     }
 
     /// <summary>Data caches want every reference, and a level of several structures or none cannot be told in advance.</summary>

@@ -30,9 +30,18 @@ internal static class ResultBuilder
             new SimulationCost(seconds, seconds > 0 ? simulation.Simulated / seconds : 0, simulation.AllocatedBytes));
     }
 
+    /// <summary>What was counted of a regime besides; null where nothing was.</summary>
+    internal static RegimeDetails? Details(Regime regime, MachineDescription machine, RegimeSimulation simulation)
+        => simulation.Hardware is { Slices: { } slices, Meter.Grid: { } grid }
+            ? new RegimeDetails(
+                RegimeNames.Of(regime),
+                grid.Cells(),
+                slices.Cut(simulation, machine.WalkReferenceCycles, machine.WalkCaches?.Latency ?? 0))
+            : null;
+
     private static HitMissCounts Counts(TlbLevel? level) => level is null ? new HitMissCounts(0, 0) : new HitMissCounts(level.Hits, level.Misses);
 
-    private static WalkCacheHitCounts CacheHits(RegimeHardware hardware) => new(
+    internal static WalkCacheHitCounts CacheHits(RegimeHardware hardware) => new(
         hardware.WalkCaches?.HitsAt(3) ?? 0,
         hardware.WalkCaches?.HitsAt(2) ?? 0,
         hardware.WalkCaches?.HitsAt(1) ?? 0,
@@ -41,7 +50,7 @@ internal static class ResultBuilder
         hardware.NestedCaches?.HitsAt(2) ?? 0,
         hardware.NestedCaches?.HitsAt(1) ?? 0);
 
-    private static long Sum(WalkCacheHitCounts hits)
+    internal static long Sum(WalkCacheHitCounts hits)
         => hits.Pml4e + hits.Pdpte + hits.Pde + hits.NestedTlb + hits.NestedPml4e + hits.NestedPdpte + hits.NestedPde;
 
     private static CycleCounts Price(

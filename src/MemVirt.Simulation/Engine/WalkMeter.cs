@@ -5,7 +5,10 @@ using MemVirt.Simulation.Explain;
 namespace MemVirt.Simulation.Engine;
 
 /// <summary>Counts the table reads of the walk in progress, and sums them up by how the walk ends.</summary>
-internal sealed class WalkMeter(DataCaches? caches)
+/// <param name="caches">The data caches that reads go through, or null.</param>
+/// <param name="readCycles">Cycles of a read where there are none.</param>
+/// <param name="grid">Where reads are counted cell by cell; null for nowhere.</param>
+internal sealed class WalkMeter(DataCaches? caches, double readCycles, WalkGrid? grid)
 {
     private long _guest;
     private long _secondStage;
@@ -26,7 +29,10 @@ internal sealed class WalkMeter(DataCaches? caches)
     /// <summary>Where reads are written down for <c>memvirt walk</c>; null while simulating.</summary>
     internal List<WalkRead>? Recording { get; set; }
 
-    internal void Count(TableKind kind, ulong hostAddress)
+    /// <summary>The reads of completed walks cell by cell, where they are counted so.</summary>
+    internal WalkGrid? Grid => grid;
+
+    internal void Count(TableKind kind, int level, ulong hostAddress)
     {
         switch (kind)
         {
@@ -41,7 +47,8 @@ internal sealed class WalkMeter(DataCaches? caches)
                 break;
         }
 
-        caches?.AccessByWalk(hostAddress);
+        int servedBy = caches?.AccessByWalk(hostAddress) ?? 0;
+        grid?.Read(kind, level, caches?.LatencyAt(servedBy) ?? readCycles);
     }
 
     internal void Completed()
@@ -51,6 +58,7 @@ internal sealed class WalkMeter(DataCaches? caches)
         SecondStage += _secondStage;
         Shadow += _shadow;
         _guest = _secondStage = _shadow = 0;
+        grid?.Completed();
     }
 
     internal void Faulted()
@@ -58,9 +66,14 @@ internal sealed class WalkMeter(DataCaches? caches)
         FaultedWalks++;
         FaultedReferences += _guest + _secondStage + _shadow;
         _guest = _secondStage = _shadow = 0;
+        grid?.Faulted();
     }
 
-    internal void Reset() => Walks = Guest = SecondStage = Shadow = FaultedWalks = FaultedReferences = 0;
+    internal void Reset()
+    {
+        Walks = Guest = SecondStage = Shadow = FaultedWalks = FaultedReferences = 0;
+        grid?.Reset();
+    }
 }
 
 /// <summary>Reads entries of host memory and meters each read.</summary>
@@ -68,7 +81,7 @@ internal readonly struct MeteredReader(SparseMemory memory, WalkMeter meter) : I
 {
     public ulong Read(ulong hostAddress, TableKind kind, int level)
     {
-        meter.Count(kind, hostAddress);
+        meter.Count(kind, level, hostAddress);
         ulong entry = memory.Read(hostAddress);
         meter.Recording?.Add(new WalkRead(kind, level, hostAddress, entry));
         return entry;

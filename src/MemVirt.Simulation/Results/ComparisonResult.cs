@@ -13,6 +13,11 @@ public sealed record ComparisonResult(
     /// <summary>The schema's name and version.</summary>
     [JsonPropertyOrder(-1)]
     public string Schema => "memvirt.compare/1";
+
+    /// <summary>What <see cref="ComparisonOptions.Details"/> asks for; null, and absent from the JSON, where it does not.</summary>
+    [JsonPropertyOrder(1)]
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public ComparisonDetails? Details { get; init; }
 }
 
 /// <summary>What was read of one input, the warm-up included.</summary>
