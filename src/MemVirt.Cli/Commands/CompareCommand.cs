@@ -26,10 +26,11 @@ internal static class CompareCommand
         var warmup = Text("--warmup", "N", "Start counting after N references (default: 0).");
         var jobs = Text("--jobs", "N", "Threads (default: one a processor). The counts do not depend on it.");
         var json = Text("--json", "FILE|-", "Write the result as JSON to a file, or to standard output and nothing else there.");
+        var report = Text("--report", "FILE", "Write a page of charts, self-contained HTML; the run counts more for it and takes up to twice as long.");
         var noProgress = new Option<bool>("--no-progress") { Description = "No progress bar (there is one only on a terminal)." };
         var command = new Command("compare", "Compare native, shadow, EPT and NPT translation on memory traces.")
         {
-            traces, regimes, machine, guestPages, hostPages, quantum, refs, warmup, jobs, json, noProgress,
+            traces, regimes, machine, guestPages, hostPages, quantum, refs, warmup, jobs, json, report, noProgress,
         };
         command.SetAction(parsed =>
         {
@@ -44,9 +45,13 @@ internal static class CompareCommand
                 Jobs = (int)Math.Min(
                     OptionText.Count("--jobs", parsed.GetValue(jobs), minimum: 1) ?? Environment.ProcessorCount, MaximumJobs),
                 Machines = OptionText.Machines(parsed.GetValue(machine)),
+                Details = parsed.GetValue(report) is not null,
             };
+            ReportRequest? page = parsed.GetValue(report) is { } path
+                ? new ReportRequest(path, ShellText.CommandLine(parsed), OptionText.MachineNames(parsed.GetValue(machine)))
+                : null;
             var request = new CompareRequest(
-                parsed.GetValue(traces) ?? [], options, parsed.GetValue(json), !parsed.GetValue(noProgress));
+                parsed.GetValue(traces) ?? [], options, parsed.GetValue(json), page, !parsed.GetValue(noProgress));
             Check(request);
             return CompareRunner.Run(request, context);
         });
@@ -69,9 +74,23 @@ internal static class CompareCommand
                 $"--warmup {request.Options.Warmup} leaves nothing of --refs {references} to count; make it smaller");
         }
 
-        if (request.JsonPath is { } json and not "-" && request.Traces.Any(trace => SameFile.Is(trace, json)))
+        string? json = request.JsonPath == "-" ? null : request.JsonPath;
+        foreach ((string option, string? file) in new[] { ("--json", json), ("--report", request.Report?.Path) })
         {
-            throw CommandException.Usage($"--json {json} is one of the traces; give another file");
+            if (file is not null && request.Traces.Any(trace => SameFile.Is(trace, file)))
+            {
+                throw CommandException.Usage($"{option} {file} is one of the traces; give another file");
+            }
+        }
+
+        if (request.Report?.Path == "-")
+        {
+            throw CommandException.Usage("--report -: standard output is for text and JSON; give the name of a file");
+        }
+
+        if (json is not null && request.Report is { } report && SameFile.Is(json, report.Path))
+        {
+            throw CommandException.Usage($"--json and --report both write {json}; give two files");
         }
     }
 }

@@ -1,5 +1,6 @@
 using System.Text;
 using MemVirt.Cli.BuiltIn;
+using MemVirt.Cli.Html;
 using MemVirt.Cli.Output;
 using MemVirt.Cli.Rendering;
 using MemVirt.Cli.TraceAccess;
@@ -14,6 +15,7 @@ internal static class CompareRunner
     public static int Run(CompareRequest request, CommandContext context)
     {
         using AtomicFile? jsonFile = request.JsonPath is null or "-" ? null : AtomicFile.Create(request.JsonPath);
+        using AtomicFile? reportFile = request.Report is null ? null : AtomicFile.Create(request.Report.Path);
         bool builtIn = request.Traces.Count == 0;
         var results = new List<ComparisonResult>();
         if (builtIn)
@@ -23,6 +25,11 @@ internal static class CompareRunner
         else
         {
             CompareOne(() => TraceOpening.OpenAll(request.Traces), "", request, context, results);
+        }
+
+        if (reportFile is not null)
+        {
+            CompareReport.Write(reportFile.Stream, ContentOf(request.Report!, results, builtIn));
         }
 
         bool asArray = builtIn || request.Options.Machines.Count > 1;
@@ -40,6 +47,7 @@ internal static class CompareRunner
             jsonFile.Commit();
         }
 
+        reportFile?.Commit();
         return ExitCodes.Success;
     }
 
@@ -99,6 +107,22 @@ internal static class CompareRunner
             }
         }
     }
+
+    /// <summary>The page's content: machines alternate in the results, as every guest runs on all of them.</summary>
+    private static CompareReportContent ContentOf(ReportRequest report, List<ComparisonResult> results, bool builtIn)
+        => new(
+            report.Command,
+            [.. report.Machines.Select(OptionText.MachineJson)],
+            [
+                .. results.Select((result, at) => (
+                    $"{TitleOf(result, builtIn ? BuiltInTraces.All[at / report.Machines.Count].Name : null)}, {result.Machine}, "
+                    + $"{result.GuestPages} guest pages, {result.HostPages} host pages",
+                    at % report.Machines.Count,
+                    result)),
+            ]);
+
+    private static string TitleOf(ComparisonResult result, string? name)
+        => name ?? string.Join(" + ", result.Inputs.Select(input => input.Path == "-" ? "standard input" : Path.GetFileName(input.Path)));
 
     private static void WriteJson(Stream stream, List<ComparisonResult> results, bool asArray)
     {

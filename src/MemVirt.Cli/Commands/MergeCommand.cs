@@ -1,4 +1,5 @@
 using System.CommandLine;
+using MemVirt.Cli.Output;
 using MemVirt.Cli.Sweeps;
 using MemVirt.Simulation.Sweeps;
 
@@ -19,11 +20,12 @@ internal static class MergeCommand
         {
             HelpName = "FILE|-", Description = "Write the same as JSON to a file, or to standard output and nothing else there.",
         };
-        var command = new Command("merge", "Join the parts of a sweep; what is missing is named.") { parts, csv, json };
+        var report = new Option<string?>("--report") { HelpName = "FILE", Description = "Write a page of curves, self-contained HTML." };
+        var command = new Command("merge", "Join the parts of a sweep; what is missing is named.") { parts, csv, json, report };
         command.SetAction(parsed =>
         {
             string[] names = parsed.GetValue(parts)!;
-            var outputs = new SweepOutputs(parsed.GetValue(csv), parsed.GetValue(json));
+            var outputs = new SweepOutputs(parsed.GetValue(csv), parsed.GetValue(json), parsed.GetValue(report), ShellText.CommandLine(parsed));
             outputs.Check(names);
             SweepResult joined = SweepMerge.Join([.. names.Select(name => (name, Read(name)))]);
             using SweepFiles files = SweepFiles.Create(outputs);

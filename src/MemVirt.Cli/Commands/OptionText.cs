@@ -59,8 +59,14 @@ internal static class OptionText
         return regimes;
     }
 
-    public static IReadOnlyList<MachineDescription> Machines(string? text)
-        => (text ?? "skylake").Split(',', StringSplitOptions.TrimEntries).Select(Machine).ToList();
+    public static IReadOnlyList<MachineDescription> Machines(string? text) => MachineNames(text).Select(Machine).ToList();
+
+    /// <summary>Names of presets and machine files, as they stand in a list.</summary>
+    public static IReadOnlyList<string> MachineNames(string? text) => (text ?? "skylake").Split(',', StringSplitOptions.TrimEntries);
+
+    /// <summary>All that a preset's or a machine's file says.</summary>
+    public static ReadOnlyMemory<byte> MachineJson(string name)
+        => MachinePresets.Names.Contains(name) ? MachinePresets.Json(name) : File.ReadAllBytes(name);
 
     /// <summary>A preset, or a machine file.</summary>
     public static MachineDescription Machine(string name)

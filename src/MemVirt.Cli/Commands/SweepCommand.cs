@@ -36,10 +36,11 @@ internal static class SweepCommand
         var shards = Text("--shards", "N", "Jobs of the array that --slurm writes (default: 8).");
         var csv = Text("--csv", "FILE", "Write a line for each point and regime.");
         var json = Text("--json", "FILE|-", "Write the same as JSON to a file, or to standard output and nothing else there.");
+        var report = Text("--report", "FILE", "Write a page of curves, self-contained HTML.");
         var noProgress = new Option<bool>("--no-progress") { Description = "No progress bar (there is one only on a terminal)." };
         var command = new Command("sweep", "Compare over traces, machines, TLB sizes and page sizes, decoding each trace once for many.")
         {
-            traces, regimes, machine, entries, guestPages, hostPages, refs, warmup, jobs, shard, slurm, shards, csv, json, noProgress,
+            traces, regimes, machine, entries, guestPages, hostPages, refs, warmup, jobs, shard, slurm, shards, csv, json, report, noProgress,
         };
         command.SetAction(parsed =>
         {
@@ -57,7 +58,7 @@ internal static class SweepCommand
                 References = OptionText.Count("--refs", parsed.GetValue(refs), minimum: 1),
                 Warmup = OptionText.Count("--warmup", parsed.GetValue(warmup), minimum: 0) ?? 0,
             };
-            var outputs = new SweepOutputs(parsed.GetValue(csv), parsed.GetValue(json));
+            var outputs = new SweepOutputs(parsed.GetValue(csv), parsed.GetValue(json), parsed.GetValue(report), ShellText.CommandLine(parsed));
             SweepShard? part = ShardOf(parsed.GetValue(shard), definition, outputs);
             Check(definition, machines, outputs);
             if (parsed.GetValue(slurm) is { } script)
@@ -97,7 +98,7 @@ internal static class SweepCommand
     /// <summary>The same for the same machine file, whatever it is called.</summary>
     private static string FingerprintOf(string machine)
     {
-        ReadOnlyMemory<byte> json = MachinePresets.Names.Contains(machine) ? MachinePresets.Json(machine) : File.ReadAllBytes(machine);
+        ReadOnlyMemory<byte> json = OptionText.MachineJson(machine);
         return XxHash3.HashToUInt64(json.Span).ToString("x16", System.Globalization.CultureInfo.InvariantCulture);
     }
 
@@ -137,9 +138,9 @@ internal static class SweepCommand
                 $"--shard {text}: write I/N, I from 1 to N, N up to the sweep's {definition.Points} points, for example 1/{Math.Min(8, definition.Points)}");
         }
 
-        return outputs is { Json: not null, Csv: null }
+        return outputs is { Json: not null, Csv: null, Report: null }
             ? new SweepShard(part, of)
-            : throw CommandException.Usage("--shard writes a part for `memvirt merge`: give it --json FILE, and --csv to merge");
+            : throw CommandException.Usage("--shard writes a part for `memvirt merge`: give it --json FILE, and --csv and --report to merge");
     }
 
     private static void Check(SweepDefinition definition, MachineDescription[] machines, SweepOutputs outputs)

@@ -1,4 +1,5 @@
 using System.Text;
+using static MemVirt.Cli.Output.ShellText;
 using MemVirt.Cli.Output;
 
 namespace MemVirt.Cli.Sweeps;
@@ -18,7 +19,8 @@ internal static class SlurmScript
         string sweep = string.Join(' ', arguments.Take(options).Select(Quoted));
         string traces = string.Join(' ', arguments.Skip(options).Select(Quoted));
         string joined = string.Concat(
-            outputs.Csv is { } csv ? $" --csv {Quoted(csv)}" : "", outputs.Json is { } json and not "-" ? $" --json {Quoted(json)}" : "");
+            outputs.Csv is { } csv ? $" --csv {Quoted(csv)}" : "", outputs.Json is { } json and not "-" ? $" --json {Quoted(json)}" : "",
+            outputs.Report is { } report ? $" --report {Quoted(report)}" : "");
         string script = $"""
             #!/bin/sh
             # Runs a sweep as an array of {shards} jobs, from the folder in which it is submitted: sbatch {Quoted(path)}
@@ -51,9 +53,4 @@ internal static class SlurmScript
         string assembly = Path.Combine(AppContext.BaseDirectory, "memvirt.dll");
         return Path.GetFileNameWithoutExtension(process) == "dotnet" && File.Exists(assembly) ? [process, assembly] : [process];
     }
-
-    private static string Quoted(string text)
-        => text.Length > 0 && text.All(character => char.IsAsciiLetterOrDigit(character) || "/._-,=+:@%".Contains(character, StringComparison.Ordinal))
-            ? text
-            : $"'{text.Replace("'", "'\\''", StringComparison.Ordinal)}'";
 }

@@ -1,4 +1,5 @@
 using System.Text;
+using MemVirt.Cli.Html;
 using MemVirt.Cli.Output;
 using MemVirt.Simulation.Sweeps;
 
@@ -10,6 +11,7 @@ internal sealed class SweepFiles : IDisposable
     private readonly SweepOutputs _outputs;
     private readonly AtomicFile? _csv;
     private readonly AtomicFile? _json;
+    private readonly AtomicFile? _report;
 
     private SweepFiles(SweepOutputs outputs)
     {
@@ -18,10 +20,11 @@ internal sealed class SweepFiles : IDisposable
         try
         {
             _json = outputs.Json is null or "-" ? null : AtomicFile.Create(outputs.Json);
+            _report = outputs.Report is { } report ? AtomicFile.Create(report) : null;
         }
         catch
         {
-            _csv?.Dispose();
+            Dispose();
             throw;
         }
     }
@@ -42,6 +45,11 @@ internal sealed class SweepFiles : IDisposable
             SweepCsv.Write(text, sweep);
         }
 
+        if (_report is not null)
+        {
+            SweepReport.Write(_report.Stream, sweep, _outputs.Command);
+        }
+
         if (_outputs.Json == "-")
         {
             using var json = new MemoryStream();
@@ -56,11 +64,13 @@ internal sealed class SweepFiles : IDisposable
         context.Output.Flush();
         _json?.Commit();
         _csv?.Commit();
+        _report?.Commit();
     }
 
     public void Dispose()
     {
         _csv?.Dispose();
         _json?.Dispose();
+        _report?.Dispose();
     }
 }
