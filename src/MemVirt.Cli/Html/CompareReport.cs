@@ -91,30 +91,34 @@ internal static class CompareReport
         json.WriteEndObject();
     }
 
-    /// <summary>Cells as they are; slices column by column, which takes a quarter of the room.</summary>
+    /// <summary>What the page draws and no more, slices column by column: twenty comparisons have to fit.</summary>
     private static void WriteDetails(Utf8JsonWriter json, ComparisonDetails details)
     {
-        using var whole = new MemoryStream();
-        ResultsJson.Write(whole, details with { Regimes = [.. details.Regimes.Select(regime => regime with { Slices = [] })] });
-        using JsonDocument document = JsonDocument.Parse(whole.ToArray());
         json.WriteStartObject("details");
-        json.WritePropertyName("reuse");
-        document.RootElement.GetProperty("reuse").WriteTo(json);
+        json.WriteStartObject("reuse");
+        json.WriteString("pages", details.Reuse.Pages);
+        json.WriteNumber("uses", details.Reuse.Uses);
+        json.WriteNumber("firstUses", details.Reuse.FirstUses);
+        WriteColumn(json, "distances", details.Reuse.Distances, count => count);
+        json.WriteEndObject();
+
+        // The slices of all regimes are of the same references.
+        WriteColumn(json, "sliceReferences", details.Regimes[0].Slices, slice => slice.References);
         json.WriteStartArray("regimes");
-        foreach ((RegimeDetails regime, JsonElement element) in details.Regimes.Zip(document.RootElement.GetProperty("regimes").EnumerateArray()))
+        foreach (RegimeDetails regime in details.Regimes)
         {
             json.WriteStartObject();
             json.WriteString("regime", regime.Regime);
-            json.WritePropertyName("cells");
-            element.GetProperty("cells").WriteTo(json);
+            json.WriteStartArray("cells");
+            foreach (WalkCell cell in regime.Cells)
+            {
+                WriteCell(json, cell);
+            }
+
+            json.WriteEndArray();
             json.WriteStartObject("slices");
-            WriteColumn(json, "first", regime.Slices, slice => slice.First);
-            WriteColumn(json, "references", regime.Slices, slice => slice.References);
-            WriteColumn(json, "l1Misses", regime.Slices, slice => slice.L1Misses);
             WriteColumn(json, "l2Misses", regime.Slices, slice => slice.L2Misses);
-            WriteColumn(json, "walks", regime.Slices, slice => slice.Walks);
-            WriteColumn(json, "walkCycles", regime.Slices, slice => Math.Round(slice.WalkCycles, 3));
-            WriteColumn(json, "guestPageFaults", regime.Slices, slice => slice.GuestPageFaults);
+            WriteColumn(json, "walkCycles", regime.Slices, slice => Math.Round(slice.WalkCycles));
             WriteColumn(json, "exits", regime.Slices, slice => slice.Exits);
             json.WriteEndObject();
             json.WriteEndObject();
@@ -123,6 +127,29 @@ internal static class CompareReport
         json.WriteEndArray();
         json.WriteEndObject();
     }
+
+    private static void WriteCell(Utf8JsonWriter json, WalkCell cell)
+    {
+        json.WriteStartObject();
+        json.WriteString("guest", cell.Guest);
+        json.WriteString("secondStage", cell.SecondStage);
+        json.WriteNumber("reads", cell.Reads);
+        json.WriteNumber("cyclesPerRead", Math.Round(cell.CyclesPerRead, 4));
+        json.WriteStartObject("skipped");
+        foreach ((string cache, long count) in Skips(cell.Skipped).Where(skip => skip.Count > 0))
+        {
+            json.WriteNumber(cache, count);
+        }
+
+        json.WriteEndObject();
+        json.WriteEndObject();
+    }
+
+    private static (string Cache, long Count)[] Skips(WalkCacheHitCounts skips) =>
+    [
+        ("pml4e", skips.Pml4e), ("pdpte", skips.Pdpte), ("pde", skips.Pde), ("nestedTlb", skips.NestedTlb),
+        ("nestedPml4e", skips.NestedPml4e), ("nestedPdpte", skips.NestedPdpte), ("nestedPde", skips.NestedPde),
+    ];
 
     private static void WriteColumn<T>(Utf8JsonWriter json, string name, IEnumerable<T> rows, Func<T, double> of)
     {

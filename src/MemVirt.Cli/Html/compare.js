@@ -13,7 +13,7 @@ const caches = {
 const shortNames = {
   pml4e: 'PML4E', pdpte: 'PDPTE', pde: 'PDE', nestedTlb: 'nTLB', nestedPml4e: 'nPML4E', nestedPdpte: 'nPDPTE', nestedPde: 'nPDE',
 };
-const foremost = skipped => Object.keys(caches).reduce((best, key) => skipped[key] > skipped[best] ? key : best);
+const foremost = skipped => Object.keys(caches).reduce((best, key) => (skipped[key] ?? 0) > (skipped[best] ?? 0) ? key : best);
 const share = value => value >= 0.9995 ? '100 %' : value === 0 ? '0 %' : value < 0.001 ? '<0.1 %' : (value * 100).toFixed(1) + ' %';
 const cycles = value => value === 0 ? '0' : value < 0.001 ? value.toExponential(1) : value.toFixed(value < 1 ? 3 : 2);
 
@@ -115,22 +115,23 @@ function grid(details, regime) {
 
 function time(one) {
   const regimes = one.details.regimes;
-  const first = regimes[0].slices;
-  if (first.first.length < 2) {
+  const lengths = one.details.sliceReferences;
+  const starts = lengths.map((_, at) => lengths.slice(0, at).reduce((sum, length) => sum + length, 0));
+  if (lengths.length < 2) {
     section('time', 'Over time', html('p', {}, 'There are too few references for slices of time.'));
     return;
   }
   const x = {
-    values: first.first, label: 'references since the start of counting', format: short, span: first.first.at(-1) + first.references.at(-1),
-    says: at => `references ${number(first.first[at])} to ${number(first.first[at] + first.references[at])}`,
+    values: starts, label: 'references since the start of counting', format: short, span: starts.at(-1) + lengths.at(-1),
+    says: at => `references ${number(starts[at])} to ${number(starts[at] + lengths[at])}`,
   };
   const seriesOf = (key, per) => regimes.map(regime => ({
     name: regimeName(regime.regime), tint: colour(regime.regime), dash: dashes[regime.regime],
-    values: regime.slices[key].map((value, at) => value * per / Math.max(1, regime.slices.references[at])),
+    values: regime.slices[key].map((value, at) => value * per / Math.max(1, lengths[at])),
   }));
   const missed = seriesOf('l2Misses', 1000), spent = seriesOf('walkCycles', 1), left = seriesOf('exits', 1e6);
   const y = what => ({ format: short, says: value => `${cycles(value)} ${what}` });
-  section('time', 'Over time', html('p', {}, `The references in ${first.first.length} slices: where a program changes what it does, its misses change.`),
+  section('time', 'Over time', html('p', {}, `The references in ${lengths.length} slices: where a program changes what it does, its misses change.`),
     html('div', { class: 'columns' },
       html('div', {}, html('h3', {}, 'Second-level TLB misses a thousand references'),
         lines('misses-chart', 'Misses of the second-level TLB a thousand references, over time', x, y('a thousand'), missed)),
@@ -139,7 +140,7 @@ function time(one) {
       html('div', {}, html('h3', {}, 'VM exits a million references'),
         lines('exits-time-chart', 'VM exits a million references, over time', x, y('a million'), left.filter((_, at) => regimes[at].regime !== 'native')))),
     asTable(['from reference', ...missed.map(one => `misses, ${one.name}`), ...spent.map(one => `walk cycles, ${one.name}`)],
-      first.first.map((from, at) => [number(from), ...missed.map(one => cycles(one.values[at])), ...spent.map(one => cycles(one.values[at]))])));
+      starts.map((from, at) => [number(from), ...missed.map(one => cycles(one.values[at])), ...spent.map(one => cycles(one.values[at]))])));
 }
 
 function reuse(one) {

@@ -10,10 +10,6 @@ public static class ResultsJson
     public static void Write(Stream stream, ComparisonResult result)
         => JsonSerializer.Serialize(stream, result, ResultsJsonContext.Default.ComparisonResult);
 
-    /// <summary>Writes details alone, as they stand in a result.</summary>
-    public static void Write(Stream stream, ComparisonDetails details)
-        => JsonSerializer.Serialize(stream, details, ResultsJsonContext.Default.ComparisonDetails);
-
     /// <summary>Writes results as an array.</summary>
     public static void Write(Stream stream, IReadOnlyList<ComparisonResult> results)
         => JsonSerializer.Serialize(stream, results, ResultsJsonContext.Default.IReadOnlyListComparisonResult);
@@ -25,6 +21,5 @@ public static class ResultsJson
     WriteIndented = true,
     GenerationMode = JsonSourceGenerationMode.Default)]
 [JsonSerializable(typeof(ComparisonResult))]
-[JsonSerializable(typeof(ComparisonDetails))]
 [JsonSerializable(typeof(IReadOnlyList<ComparisonResult>))]
 internal sealed partial class ResultsJsonContext : JsonSerializerContext;
