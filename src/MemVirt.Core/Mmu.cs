@@ -31,8 +31,10 @@ public sealed partial class Mmu<TSource>
     private bool _holdsPieces;
     private bool _holdsGlobals;
     private bool _severalSecondStages;
-    private long _misses;
     private MmuMeter? _meter;
+
+    // Whether somebody listened to the meter at the last walk or invalidation.
+    private bool _isMetered;
 
     /// <summary>An MMU over a source, in context (0, 0), supervisor mode.</summary>
     /// <param name="source">What answers when the TLB does not.</param>
@@ -59,6 +61,7 @@ public sealed partial class Mmu<TSource>
         set
         {
             _meter = value;
+            _isMetered = value is not null && MmuMeter.IsListened;
             _front.Clear();
         }
     }
@@ -128,13 +131,14 @@ public sealed partial class Mmu<TSource>
     public Translation TranslateBeyondFront(GuestVirtualAddress gva, MemoryAccess access)
     {
         ulong address = gva.Value & AddressBits.Mask57;
-        if (_meter is not null && MmuMeter.IsListened)
+        Translation translation = Lookup(address, (AccessRights)access | _privilege);
+        if (translation.Status != TranslationStatus.Ok)
         {
-            return LookupMetered(_meter, address, (AccessRights)access | _privilege);
+            return translation;
         }
 
-        Translation translation = Lookup(address, (AccessRights)access | _privilege);
-        return translation.Status == TranslationStatus.Ok ? FillFront(address, translation) : translation;
+        // What enters the front is not seen again, and so not counted.
+        return _isMetered ? translation.AtPiece(PieceOf(address, translation)) : FillFront(address, translation);
     }
 
     /// <summary>
@@ -151,11 +155,6 @@ public sealed partial class Mmu<TSource>
     public Translation TranslateAs(GuestVirtualAddress gva, AccessRights needed)
     {
         ulong address = gva.Value & AddressBits.Mask57;
-        if (_meter is not null && MmuMeter.IsListened)
-        {
-            return LookupMetered(_meter, address, needed);
-        }
-
         Translation translation = Lookup(address, needed);
         return translation.Status == TranslationStatus.Ok ? translation.AtPiece(PieceOf(address, translation)) : translation;
     }
@@ -166,14 +165,34 @@ public sealed partial class Mmu<TSource>
     /// </summary>
     public void PolicyChanged() => _front.Clear();
 
-    /// <summary>A translation that is counted, and so does not enter the front.</summary>
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private Translation LookupMetered(MmuMeter meter, ulong address, AccessRights needed)
+    private void CountHit()
     {
-        long misses = _misses;
-        Translation translation = Lookup(address, needed);
-        meter.CountTranslation(_misses == misses, translation.Status);
-        return translation.Status == TranslationStatus.Ok ? translation.AtPiece(PieceOf(address, translation)) : translation;
+        if (NoticeListener())
+        {
+            _meter!.CountHit();
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private void CountMiss(TranslationStatus status)
+    {
+        if (NoticeListener())
+        {
+            _meter!.CountMiss(status);
+        }
+    }
+
+    /// <summary>Whether somebody listens to the meter now. Where that is new, what stands in the front goes: it would not be seen.</summary>
+    private bool NoticeListener()
+    {
+        bool isListened = MmuMeter.IsListened;
+        if (isListened && !_isMetered)
+        {
+            _front.Clear();
+        }
+
+        return _isMetered = isListened;
     }
 
     private Translation Lookup(ulong address, AccessRights needed)
@@ -185,6 +204,11 @@ public sealed partial class Mmu<TSource>
             bool isUser = (needed & AccessRights.User) != 0;
             if (!storeMustWalk && !isShadowStack && !_source.Policy.Denies(needed, cached.RightsOf(isUser), cached.ProtectionKey))
             {
+                if (_isMetered)
+                {
+                    CountHit();
+                }
+
                 return cached;
             }
 
@@ -192,7 +216,13 @@ public sealed partial class Mmu<TSource>
             DropCached(address);
         }
 
-        return WalkAndFill(address, needed);
+        Translation walked = WalkAndFill(address, needed);
+        if (_meter is not null)
+        {
+            CountMiss(walked.Status);
+        }
+
+        return walked;
     }
 
     private bool TryFindCached(ulong address, out Translation cached)
@@ -214,7 +244,6 @@ public sealed partial class Mmu<TSource>
 
     private Translation WalkAndFill(ulong address, AccessRights needed)
     {
-        _misses++;
         int unused = 64 - _source.LinearAddressBits;
         ulong linear = (ulong)((long)(address << (64 - AddressBits.LinearBits)) >> (64 - AddressBits.LinearBits));
         if ((ulong)((long)(address << unused) >> unused) != linear)

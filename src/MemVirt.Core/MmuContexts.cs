@@ -54,7 +54,11 @@ public sealed partial class Mmu<TSource>
     /// <summary>Forgets what an invalidation names: the one place where that happens.</summary>
     public void Invalidate(in TlbInvalidation invalidation)
     {
-        _meter?.CountInvalidation();
+        if (_meter is not null && NoticeListener())
+        {
+            _meter.CountInvalidation();
+        }
+
         ushort virtualProcessor = invalidation.VirtualProcessor;
         ContextKey key = ContextKey.Of(_context.SecondStage, virtualProcessor, invalidation.ProcessContext);
         switch (invalidation.Scope)

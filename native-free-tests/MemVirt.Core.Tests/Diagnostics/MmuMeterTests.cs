@@ -56,6 +56,31 @@ public sealed class MmuMeterTests : IDisposable
     }
 
     [Fact]
+    public void A_listener_that_comes_later_is_noticed_at_the_next_walk_and_one_that_leaves_at_the_next_access()
+    {
+        Translate(Page);
+        Translate(Page);
+        var counts = new Dictionary<string, long>();
+        using (MeterListener listener = Listen(counts))
+        {
+            // In the front, and so not seen.
+            Translate(Page);
+            Translate(Page + 0x1000);
+            Translate(Page);
+            Translate(Page);
+            listener.RecordObservableInstruments();
+        }
+
+        Assert.Equal((2, 1, 1), (counts["memvirt.mmu.hits"], counts["memvirt.mmu.misses"], counts["memvirt.mmu.faults"]));
+        Translate(Page);
+        Translate(Page);
+        counts.Clear();
+        using MeterListener again = Listen(counts);
+        again.RecordObservableInstruments();
+        Assert.Equal(2, counts["memvirt.mmu.hits"]);
+    }
+
+    [Fact]
     public void A_meter_disposed_of_reports_nothing()
     {
         var counts = new Dictionary<string, long>();

@@ -8,9 +8,9 @@ namespace MemVirt.Core.Diagnostics;
 /// OpenTelemetry): translations that hit and miss, completed walks, faults and invalidations, each with the tag <c>mmu</c>.
 /// </summary>
 /// <remarks>
-/// <para>Attach it by <see cref="Mmu{TSource}.Meter"/>. While nobody listens an access costs what it costs without a meter, and nothing is
-/// counted. While somebody does, nothing enters the front, so that every access is seen; what the front held when the listener came is
-/// not counted up to its next invalidation.</para>
+/// <para>Attach it by <see cref="Mmu{TSource}.Meter"/>. While nobody listens a hit costs what it costs without a meter, and nothing is
+/// counted. Who listens is asked at walks and invalidations: counting begins with the first of them after a listener came. While somebody
+/// listens, nothing enters the front, so that every access is seen.</para>
 /// <para>Counts are kept by the MMU's thread and read by any.</para>
 /// </remarks>
 public sealed class MmuMeter : IDisposable
@@ -75,16 +75,17 @@ public sealed class MmuMeter : IDisposable
         }
     }
 
-    internal void CountTranslation(bool isHit, TranslationStatus status)
+    internal void CountHit() => _hits++;
+
+    internal void CountMiss(TranslationStatus status)
     {
         bool isFault = status != TranslationStatus.Ok;
-        _hits += isHit ? 1 : 0;
-        _misses += isHit ? 0 : 1;
-        _walks += isHit || isFault ? 0 : 1;
+        _misses++;
+        _walks += isFault ? 0 : 1;
         _faults += isFault ? 1 : 0;
     }
 
-    internal void CountInvalidation() => _invalidations += IsListened ? 1 : 0;
+    internal void CountInvalidation() => _invalidations++;
 
     private static ObservableCounter<long> Counter(string name, string unit, string description, Func<MmuMeter, long> count)
         => _meter.CreateObservableCounter(name, () => Measure(count), unit, description);
