@@ -58,7 +58,14 @@ public sealed class GuestRules
     public bool LargePages32 { get; private set; }
 
     /// <summary>Whether the leaf's G bit is looked at: CR4.PGE.</summary>
-    public bool GlobalPages { get; private set; }
+    public bool GlobalPages
+    {
+        get => GlobalBit != 0;
+        private set => GlobalBit = value ? X64FourLevel.Global : 0;
+    }
+
+    /// <summary>The leaf's G bit where it is looked at, else 0.</summary>
+    internal ulong GlobalBit { get; private set; }
 
     /// <summary>Whether pages have protection keys: CR4.PKE or CR4.PKS.</summary>
     public bool ProtectionKeys { get; private set; }

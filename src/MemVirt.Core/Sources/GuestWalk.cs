@@ -53,10 +53,9 @@ internal static class GuestWalk<TFormat, TStage, TReader>
                 }
             }
 
-            int key = X64FourLevel.ProtectionKey(walk.Entry);
-            if (rules.Policy.Denies(needed, walk.Rights, key))
+            if (rules.Policy.DeniesLeaf(needed, walk.Rights, walk.Entry))
             {
-                return Deny(rules, needed, walk.Rights, key);
+                return Deny(rules, needed, walk.Rights, walk.Entry);
             }
 
             ulong offset = address & ((1UL << TFormat.ShiftOf(walk.Level)) - 1);
@@ -89,10 +88,9 @@ internal static class GuestWalk<TFormat, TStage, TReader>
             bool mayStore = (granted & AccessRights.Write) != 0
                             && ((walk.Rights & AccessRights.Write) != 0 || rules.Policy.SupervisorIgnoresReadOnly);
             bool isPiece = leafLevel < walk.Level || (TFormat.EntryBytes == 4 && walk.Level > 0);
-            bool isGlobal = rules.GlobalPages && (walk.Entry & X64FourLevel.Global) != 0;
             Translation translation = Translation.Completed(
                     hpa & pageMask, gpa & pageMask, leafLevel, rights, isDirty && stage.LeafDirty && mayStore, isPiece)
-                .WithAttributes(key, isGlobal);
+                .WithAttributesOf(walk.Entry, rules.GlobalBit);
             return rules.MemoryTypes is null ? translation : WithMemoryType(translation, ref stage, rules.MemoryTypes, walk, hpa);
         }
     }
@@ -169,6 +167,7 @@ internal static class GuestWalk<TFormat, TStage, TReader>
     }
 
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private static Translation Deny(GuestRules rules, AccessRights needed, AccessRights rights, int key)
-        => Translation.Fault(TranslationStatus.GuestProtection, code: (ulong)rules.Policy.Protection(needed, rights, key));
+    private static Translation Deny(GuestRules rules, AccessRights needed, AccessRights rights, ulong leaf)
+        => Translation.Fault(
+            TranslationStatus.GuestProtection, code: (ulong)rules.Policy.Protection(needed, rights, X64FourLevel.ProtectionKey(leaf)));
 }

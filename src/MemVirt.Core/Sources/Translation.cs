@@ -20,10 +20,13 @@ public readonly struct Translation
     private const int LevelShift = 7;
     private const ulong PieceBit = 1UL << 9;
     private const ulong ConvertibleBit = 1UL << 9;
-    private const ulong GlobalBit = 1UL << 10;
+    private const int GlobalShift = 10;
+    private const int LeafGlobalShift = 8;
     private const ulong FlushBit = 1UL << 11;
     private const int CodeShift = 12;
     private const int KeyShift = 52;
+    private const ulong KeyMask = 15UL << KeyShift;
+    private const int LeafKeyShift = 59;
     private const int MemoryTypeShift = 56;
     private const ulong TableAccessBit = 1UL << 59;
     private const int StatusShift = 60;
@@ -59,7 +62,7 @@ public readonly struct Translation
     public MemoryType MemoryType => (MemoryType)((_word >> MemoryTypeShift) & 7) ^ MemoryType.WriteBack;
 
     /// <summary>Whether the page is global: CR4.PGE and the leaf's G bit (Intel SDM Vol. 3A §4.10.2.4).</summary>
-    public bool IsGlobal => (_word & GlobalBit) != 0;
+    public bool IsGlobal => (_word >> GlobalShift & 1) != 0;
 
     /// <summary>The guest-physical address of the page, or of the access that faulted.</summary>
     public ulong GuestPhysical { get; }
@@ -120,9 +123,9 @@ public readonly struct Translation
         return user ? (rights & ~AccessRights.Execute) | userExecute : rights;
     }
 
-    /// <summary>The same translation with the guest leaf's key and G bit.</summary>
-    internal Translation WithAttributes(int protectionKey, bool isGlobal)
-        => new(_word | ((ulong)protectionKey << KeyShift) | (isGlobal ? GlobalBit : 0), GuestPhysical);
+    /// <summary>The same translation with the guest leaf's key, bits 62:59, and of its bits the G bit where that is looked at, bit 8 or none.</summary>
+    internal Translation WithAttributesOf(ulong leaf, ulong globalBit)
+        => new(_word | ((leaf >> (LeafKeyShift - KeyShift)) & KeyMask) | ((leaf & globalBit) << (GlobalShift - LeafGlobalShift)), GuestPhysical);
 
     /// <summary>The same translation with a memory type.</summary>
     internal Translation WithMemoryType(MemoryType type)
