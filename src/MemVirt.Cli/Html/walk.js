@@ -25,7 +25,7 @@ document.head.append(html('style', {}, `
 .fault ul { margin: 2px 0; padding-left: 18px; }
 .fault li.off { color: var(--quiet); }
 .swatch { border: 1px solid var(--line); }
-@media (max-width: 760px) { .walk { grid-template-columns: minmax(0, 1fr); } .detail { min-height: 250px; } .walk .grid th { font-size: 10px; } .walk .grid td b { font-size: 12px; } }
+@media (max-width: 760px) { .walk { grid-template-columns: minmax(0, 1fr); } .detail { min-height: 250px; } .walk .grid th { font-size: 10px; } .walk .grid td b { font-size: 12px; } .fault dl { grid-template-columns: minmax(0, 1fr); } }
 `));
 
 const guestLevels = ['PML4E', 'PDPTE', 'PDE', 'PTE'];
@@ -94,7 +94,7 @@ function walkOf(regime, walk) {
   const cell = line => {
     if (!line) return html('td', { class: 'none' }, '·');
     const words = `${line.number}. ${line.name}, ${line.read ? 'read' : 'not read'}, ${price(line)}`;
-    const button = html('button', { type: 'button', 'aria-label': words, tabindex: '-1' }, html('b', {}, line.read ? String(line.number) : `(${line.number})`), html('small', {}, price(line)));
+    const button = html('button', { type: 'button', 'aria-label': words, tabindex: '-1' }, html('b', {}, isFault(line) ? `✗ ${line.number}` : line.read ? String(line.number) : `(${line.number})`), html('small', {}, price(line)));
     button.addEventListener('click', () => show(lines.indexOf(line)));
     const kind = isFault(line) ? 'faulted' : !line.read ? 'skipped' : line.table === 'guest' || line.table === 'shadow' ? 'own' : 'read';
     const node = html('td', { class: kind, 'data-number': line.number, 'data-by': line.by, 'data-cycles': line.cycles }, button);
@@ -159,7 +159,7 @@ main.append(html('p', { class: 'quiet' }, `${data.guestPages} guest pages on ${d
   + (data.changes.length ? ` Changed in the tables first: ${data.changes.join(', ')}.` : '')));
 data.notes.forEach(note => main.append(html('p', {}, note)));
 main.append(html('ul', { class: 'legend walk', style: 'display:flex' },
-  [['read', 'read of the second stage'], ['own', "read of the guest's or shadow tables"], ['skipped', 'not read: a cache spares it'], ['faulted', 'the fault']]
+  [['read', 'read of the second stage'], ['own', "read of the guest's or shadow tables"], ['skipped', 'not read: a cache spares it'], ['faulted', '✗ the walk ends in a fault']]
     .map(([kind, words]) => html('li', {}, html('span', { class: `swatch ${kind}` }), words))));
 for (const regime of data.regimes) {
   section('walk-' + regime.regime, `${regimeName(regime.regime)}: ${regime.headline}`,

@@ -68,7 +68,7 @@ internal static class FaultWords
             _ when regime == Regime.Ept => new WalkFault(
                 "EPT violation",
                 [
-                    new WalkFaultField("exit qualification", Hex(fault.FaultCode), Bits(fault.FaultCode, ExitQualification)),
+                    new WalkFaultField("exit qualification", Hex(fault.FaultCode), QualificationBits(fault.FaultCode)),
                     new WalkFaultField("guest-linear address", linear, []),
                     new WalkFaultField("guest-physical address", Hex(fault.GuestPhysical), []),
                 ],
@@ -103,6 +103,10 @@ internal static class FaultWords
         Regime.Ept => "vector 14, to the guest's own handler; no VM exit, unless the exception bitmap asks for one",
         _ => "vector 14, to the guest's own handler; no #VMEXIT, unless the VMCB intercepts it",
     };
+
+    /// <summary>Bits 11:9 say nothing where a table of the guest's was met (bit 8 is 0).</summary>
+    private static WalkFaultBit[] QualificationBits(ulong code)
+        => [.. Bits(code, ExitQualification).Where(bit => bit.Bit is < 9 or > 11 || (code >> 8 & 1) != 0)];
 
     private static WalkFaultBit[] Bits(ulong code, (int Bit, string Name, string Clear, string Set)[] bits)
         => [.. bits.Select(bit => (code >> bit.Bit & 1) != 0

@@ -1,3 +1,4 @@
+using System.Text.Json;
 using System.Text.Json.Serialization;
 using MemVirt.Simulation.Results;
 
@@ -59,4 +60,11 @@ internal sealed record WalkFaultBit(int Bit, string Name, int Value, string Word
     PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, WriteIndented = true, GenerationMode = JsonSourceGenerationMode.Default,
     DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
 [JsonSerializable(typeof(WalkDocument))]
-internal sealed partial class WalkJsonContext : JsonSerializerContext;
+internal sealed partial class WalkJsonContext : JsonSerializerContext
+{
+    /// <summary>The same on one line, for a page.</summary>
+    internal static WalkJsonContext Compact { get; } = new(new JsonSerializerOptions
+    {
+        PropertyNamingPolicy = JsonNamingPolicy.CamelCase, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,
+    });
+}

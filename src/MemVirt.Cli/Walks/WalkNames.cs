@@ -42,8 +42,8 @@ internal static class WalkNames
     internal static string Of(WalkServer server) => server switch
     {
         WalkServer.Walker => "read",
-        WalkServer.L1d => "L1D",
-        WalkServer.L2 => "L2",
+        WalkServer.L1d => "L1D cache",
+        WalkServer.L2 => "L2 cache",
         WalkServer.Llc => "LLC",
         WalkServer.Memory => "memory",
         WalkServer.Pml4eCache => "PML4E cache",

@@ -42,7 +42,7 @@ internal static class WalkRunner
 
         if (page is not null)
         {
-            HtmlPage.Write(page.Stream, document.Title, json, "walk.js");
+            HtmlPage.Write(page.Stream, document.Title, JsonSerializer.SerializeToUtf8Bytes(document, WalkJsonContext.Compact.WalkDocument), "walk.js");
         }
 
         context.Output.Flush();

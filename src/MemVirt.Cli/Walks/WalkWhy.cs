@@ -112,7 +112,7 @@ internal static class WalkWhy
         MissCause.NoSuchCache => miss.Cache <= TranslationCache.L2 ? "none of its structures holds this page size" : "this machine has none",
         MissCause.FirstTouch => $"this {WalkNames.RegionOf(miss.Cache)} was touched for the first time",
         MissCause.FirstTouchOfKind => $"this page was touched for the first time by {(miss.Cache == TranslationCache.L1i ? "a fetch" : "data")}",
-        MissCause.Clean => "it had one, but of a page not dirty yet, and a store has to set D",
+        MissCause.Clean => "the page was not dirty yet, and a store has to set D",
         MissCause.Evicted => NumberText.Line($"displaced by others (its {WalkNames.RegionOf(miss.Cache)} was last touched by reference {miss.LastTouch:N0})"),
         MissCause.Lost => NumberText.Line(
             $"lost to others, a flush or a fault (its {WalkNames.RegionOf(miss.Cache)} was last touched by reference {miss.LastTouch:N0})"),
