@@ -8,7 +8,7 @@ internal sealed class WalkOptions
     public Argument<string?> Trace { get; } = new("TRACE")
     {
         Arity = ArgumentArity.ZeroOrOne,
-        Description = "A trace (lackey text, plain or compressed; .mvt; ChampSim). Without one, tables are made by options.",
+        Description = "A trace (lackey text, plain or compressed; .mvt; ChampSim), or the name of a built-in one. Without any, tables are made by options.",
     };
 
     public Option<string?> Reference { get; } = Text("--reference", "N", "Which reference of the trace, counted from 1 over fetches, loads and stores; "

@@ -1,5 +1,6 @@
 using System.Text;
 using System.Text.Json;
+using MemVirt.Cli.BuiltIn;
 using MemVirt.Cli.Html;
 using MemVirt.Cli.Output;
 using MemVirt.Cli.Rendering;
@@ -59,11 +60,17 @@ internal static class WalkRunner
             Path.GetFileName(trace.Path),
             context,
             () => TraceExplainer.Explain(
-                () => TraceOpening.Open(trace.Path),
+                Opener(trace.Path),
                 options,
                 progress => context.Status.Report(progress.References, progress.Fraction),
                 context.Cancellation));
     }
+
+    /// <summary>A file, or a built-in trace of this name where there is no such file.</summary>
+    private static Func<ITraceReader> Opener(string path)
+        => !File.Exists(path) && BuiltInTraces.All.FirstOrDefault(trace => trace.Name == path) is { } builtIn
+            ? builtIn.Open
+            : () => TraceOpening.Open(path);
 
     private static List<AccessExplanation> OfTables(MadeAccess made, WalkRequest request, List<string> notes)
     {

@@ -102,9 +102,11 @@ internal static class WalkWhy
             .Where(reference => !reference.IsSkipped || reference.Server > WalkServer.PdeCache)
             .Select(reference => reference.GuestLevel).Distinct().Count();
         int hits = walk.CacheHits.Count(hit => hit is { Cache: WalkServer.NestedTlb, Skipped: > 0 });
-        return machine.WalkCaches!.NestedTlb is null
-            ? "this machine has no nested TLB"
-            : NumberText.Line($"the nested TLB answered {hits} of the {asked} guest-physical addresses asked for");
+        int spared = walk.CacheHits.Where(hit => hit.Cache > WalkServer.NestedTlb).Sum(hit => hit.Skipped);
+        string nestedTlb = machine.WalkCaches!.NestedTlb is null ? "this machine has no nested TLB"
+            : asked == 1 ? $"the nested TLB had {(hits == 1 ? "" : "not ")}the one guest-physical address asked for"
+            : NumberText.Line($"the nested TLB had {hits} of the {asked} guest-physical addresses asked for");
+        return spared == 0 ? nestedTlb : NumberText.Line($"{nestedTlb}, the second stage's own paging-structure caches spared {Count(spared, "reference")}");
     }
 
     private static string CauseOf(CacheMiss miss) => miss.Cause switch
