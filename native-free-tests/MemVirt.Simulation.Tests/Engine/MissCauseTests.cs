@@ -27,7 +27,7 @@ public class MissCauseTests
         for (int at = 0; at < trace.Length; at++)
         {
             var options = new TraceExplainerOptions(at + 1, [Regime.Native], machine, PageSize.Size4K, PageSize.Size4K);
-            TranslationExplanation explained = TraceExplainer.Explain(() => new MemoryTrace(trace), options)[0].Translations[0];
+            TranslationExplanation explained = TraceExplainer.Explain(() => new MemoryTrace(trace), options).Accesses[0].Translations[0];
             ulong page = explained.Address >> 12;
             foreach (CacheMiss miss in explained.Misses.Where(miss => miss.Cache <= TranslationCache.L2))
             {
@@ -58,7 +58,7 @@ public class MissCauseTests
         MachineDescription machine = InvariantTests.Machine("odd-intel");
         CacheMiss[] causes = [.. Enumerable.Range(1, trace.Length).Select(number => TraceExplainer.Explain(
             () => new MemoryTrace(trace), new TraceExplainerOptions(number, [Regime.Native], machine, PageSize.Size4K, PageSize.Size4K))
-            [0].Translations[0].Misses.Single(miss => miss.Cache == TranslationCache.Pde))];
+            .Accesses[0].Translations[0].Misses.Single(miss => miss.Cache == TranslationCache.Pde))];
         Assert.All(causes[..^1], miss => Assert.Equal(new CacheMiss(TranslationCache.Pde, MissCause.FirstTouch, 0), miss));
         Assert.Equal(new CacheMiss(TranslationCache.Pde, MissCause.Evicted, 1), causes[^1]);
     }

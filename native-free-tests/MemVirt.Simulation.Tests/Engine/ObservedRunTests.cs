@@ -59,10 +59,17 @@ public class ObservedRunTests
         var options = new ComparisonOptions { Machines = [machine] };
         IReadOnlyList<RegimeResult> compared = Comparison.Run([new MemoryTrace(trace)], options)[0].Regimes;
         var sums = new Sums[compared.Count];
+        var next = new long?[trace.Length + 1];
+        var walks = new List<long>();
         for (int number = 1; number <= trace.Length; number++)
         {
             var explainer = new TraceExplainerOptions(number, options.Regimes, machine, options.GuestPages, options.HostPages);
-            IReadOnlyList<AccessExplanation> explained = TraceExplainer.Explain(() => new MemoryTrace(trace), explainer);
+            (IReadOnlyList<AccessExplanation> explained, next[number]) = TraceExplainer.Explain(() => new MemoryTrace(trace), explainer);
+            if (explained.Any(access => access.Translations.Any(translation => !translation.Attempts[^1].IsHypothetical)))
+            {
+                walks.Add(number);
+            }
+
             for (int i = 0; i < sums.Length; i++)
             {
                 sums[i] = sums[i].With(explained[i]);
@@ -70,6 +77,10 @@ public class ObservedRunTests
         }
 
         Assert.Equal(compared.Select(Sums.Of), sums);
+        for (int number = 1; number <= trace.Length; number++)
+        {
+            Assert.Equal(walks.Find(walk => walk > number) is var first and > 0 ? first : null, next[number]);
+        }
     }
 
     private static string State(Regime regime, RegimeSimulation simulation)

@@ -155,7 +155,7 @@ function translationOf(regime, translation, several) {
 }
 
 main.append(html('p', { class: 'quiet' }, `${data.guestPages} guest pages on ${data.hostPages} host pages, on ${data.machine}`
-  + (data.trace ? `, as it stands when the references before it have run.` : ', every cache empty.')
+  + (data.trace ? `, as it stands when the references before it have run.${data.trace.nextWalk ? ` The next reference that any of these walks for is ${number(data.trace.nextWalk)}.` : ''}` : ', every cache empty.')
   + (data.changes.length ? ` Changed in the tables first: ${data.changes.join(', ')}.` : '')));
 data.notes.forEach(note => main.append(html('p', {}, note)));
 main.append(html('ul', { class: 'legend walk', style: 'display:flex' },

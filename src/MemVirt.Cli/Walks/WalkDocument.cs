@@ -13,7 +13,7 @@ internal sealed record WalkDocument(
     public string Schema => "memvirt.walk/1";
 }
 
-internal sealed record WalkTrace(string Path, long Reference);
+internal sealed record WalkTrace(string Path, long Reference, long? NextWalk);
 
 internal sealed record WalkAccess(string Kind, string Address, int SizeBytes, bool User);
 

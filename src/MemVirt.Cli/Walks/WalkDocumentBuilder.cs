@@ -9,8 +9,9 @@ namespace MemVirt.Cli.Walks;
 /// <summary>Puts explanations into words, once for text, JSON and page alike.</summary>
 internal static class WalkDocumentBuilder
 {
-    internal static WalkDocument Build(WalkRequest request, IReadOnlyList<AccessExplanation> explained, IReadOnlyList<string> notes)
+    internal static WalkDocument Build(WalkRequest request, TraceExplanation explanation, IReadOnlyList<string> notes)
     {
+        IReadOnlyList<AccessExplanation> explained = explanation.Accesses;
         AccessExplanation first = explained[0];
         string kind = WalkNames.Of(first.Access.Kind);
         bool user = request.Made is null or { Registers.CurrentPrivilegeLevel: 3 };
@@ -25,7 +26,7 @@ internal static class WalkDocumentBuilder
             PageSizeNames.Of(request.HostPages),
             title,
             request.CommandLine,
-            request.Trace is null ? null : new WalkTrace(request.Trace.Path, request.Trace.Reference),
+            request.Trace is null ? null : new WalkTrace(request.Trace.Path, request.Trace.Reference, explanation.NextWalk),
             new WalkAccess(kind, address, first.Access.SizeBytes, user),
             request.Made?.Changes ?? [],
             [.. explained.Select(access => OfRegime(access, request.Machine))],

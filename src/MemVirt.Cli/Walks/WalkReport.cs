@@ -50,6 +50,11 @@ internal static class WalkReport
         }
 
         output.WriteLine();
+        if (document.Trace?.NextWalk is { } next)
+        {
+            Paragraph(output, width, "", NumberText.Line($"The next reference that any of these walks for is {next:N0}."));
+        }
+
         Paragraph(output, width, "", string.Join(", ", document.Letters.Select(letter => $"{letter.Letter} {letter.Words}")) + ".");
     }
 

@@ -21,9 +21,9 @@ internal static class WalkRunner
         using AtomicFile? jsonFile = request.JsonPath is null or "-" ? null : AtomicFile.Create(request.JsonPath);
         using AtomicFile? page = request.HtmlPath is null ? null : AtomicFile.Create(request.HtmlPath);
         var notes = new List<string>();
-        IReadOnlyList<AccessExplanation> explained = request.Trace is { } trace
+        TraceExplanation explained = request.Trace is { } trace
             ? OfTrace(trace, request, context)
-            : OfTables(request.Made!, request, notes);
+            : new TraceExplanation(OfTables(request.Made!, request, notes), null);
         WalkDocument document = WalkDocumentBuilder.Build(request, explained, notes);
         byte[] json = JsonSerializer.SerializeToUtf8Bytes(document, WalkJsonContext.Default.WalkDocument);
         if (request.JsonPath == "-")
@@ -52,7 +52,7 @@ internal static class WalkRunner
         return ExitCodes.Success;
     }
 
-    private static IReadOnlyList<AccessExplanation> OfTrace(TracePlace trace, WalkRequest request, CommandContext context)
+    private static TraceExplanation OfTrace(TracePlace trace, WalkRequest request, CommandContext context)
     {
         var options = new TraceExplainerOptions(trace.Reference, request.Regimes, request.Machine, request.GuestPages, request.HostPages);
         return ProgressDisplay.While(

@@ -15,11 +15,16 @@ namespace MemVirt.Simulation.Explain;
 public sealed record TraceExplainerOptions(
     long Reference, IReadOnlyList<Regime> Regimes, MachineDescription Machine, PageSize GuestPages, PageSize HostPages);
 
+/// <summary>A reference of a trace explained.</summary>
+/// <param name="Accesses">The reference under each regime.</param>
+/// <param name="NextWalk">
+/// The first reference after it, counted from 1, at which some regime walks; null where there is none among the next 1,048,576.
+/// </param>
+public sealed record TraceExplanation(IReadOnlyList<AccessExplanation> Accesses, long? NextWalk);
+
 /// <summary>Explains one reference of a trace, as it stood when all those before it had run: nothing is estimated.</summary>
 public static class TraceExplainer
 {
-    private const int BatchLength = 1 << 15;
-
     /// <summary>
     /// Explains a reference under each regime. The trace is read twice up to it, a third time where it crosses a page that a TLB has.
     /// Memory is what the guest touches.
@@ -30,29 +35,30 @@ public static class TraceExplainer
     /// <param name="cancellation">Stops at the next batch with <see cref="OperationCanceledException"/>.</param>
     /// <exception cref="TraceException">The trace cannot be read up to the reference, or ends before it.</exception>
     /// <exception cref="ArgumentOutOfRangeException">The reference is below 1.</exception>
-    public static IReadOnlyList<AccessExplanation> Explain(
+    public static TraceExplanation Explain(
         Func<ITraceReader> open, TraceExplainerOptions options, Action<ComparisonProgress>? progress = null,
         CancellationToken cancellation = default)
     {
         ArgumentNullException.ThrowIfNull(open);
         ArgumentOutOfRangeException.ThrowIfLessThan(options.Reference, 1, nameof(options));
         MemoryReference target = Find(open, options.Reference, cancellation);
-        (RegimeSimulation[] simulations, TouchHistory[] histories) = RunUpTo(open, options, target, progress, cancellation);
+        using var run = new TraceRun(open, options, target, progress, cancellation);
         int last = target.CrossesPage ? 1 : 0;
-        var explained = new AccessExplanation[simulations.Length];
+        var explained = new AccessExplanation[run.Simulations.Length];
         for (int i = 0; i < explained.Length; i++)
         {
             Regime regime = options.Regimes[i];
-            bool flushes = simulations[i].Hardware.Events.Flushes > 0;
-            IReadOnlyList<TranslationExplanation> translations = new AccessObserver(regime, options.Machine, simulations[i]).Run(target, last);
+            bool flushes = run.Simulations[i].Hardware.Events.Flushes > 0;
+            IReadOnlyList<TranslationExplanation> translations = new AccessObserver(regime, options.Machine, run.Simulations[i]).Run(target, last);
             var causes = new MissCauses(regime, options.Machine, options.GuestPages, options.HostPages);
             explained[i] = new AccessExplanation(regime, target, [
                 .. translations.Select((translation, at) =>
-                    translation with { Misses = causes.Of(translation.Attempts[0], histories[at], flushes) }),
+                    translation with { Misses = causes.Of(translation.Attempts[0], run.Histories[at], flushes) }),
             ]);
         }
 
-        return last == 1 ? WithFirstWalks(open, options, target, explained, cancellation) : explained;
+        long? next = run.NextWalk(cancellation);
+        return new TraceExplanation(last == 1 ? WithFirstWalks(open, options, target, explained, cancellation) : explained, next);
     }
 
     /// <summary>
@@ -68,13 +74,13 @@ public static class TraceExplainer
             return explained;
         }
 
-        (RegimeSimulation[] simulations, _) = RunUpTo(open, options, target, null, cancellation);
+        using var run = new TraceRun(open, options, target, null, cancellation);
         for (int i = 0; i < explained.Length; i++)
         {
             if (explained[i].Translations[0].Attempts[^1] is { IsHypothetical: true, Walk: null })
             {
                 TranslationExplanation first
-                    = new AccessObserver(explained[i].Regime, options.Machine, simulations[i]).Run(target, hypothetical: 0)[0];
+                    = new AccessObserver(explained[i].Regime, options.Machine, run.Simulations[i]).Run(target, hypothetical: 0)[0];
                 TranslationExplanation known = explained[i].Translations[0];
                 explained[i] = explained[i] with
                 {
@@ -89,7 +95,7 @@ public static class TraceExplainer
     private static MemoryReference Find(Func<ITraceReader> open, long number, CancellationToken cancellation)
     {
         using ITraceReader reader = open();
-        var batch = new MemoryReference[BatchLength];
+        var batch = new MemoryReference[TraceRun.BatchLength];
         long before = 0;
         int read;
         while ((read = reader.Read(batch)) > 0)
@@ -105,50 +111,5 @@ public static class TraceExplainer
 
         throw new TraceException(FormattableString.Invariant(
             $"{reader.Path}: it has {before:N0} references, and there is no reference {number:N0}; give a number from 1 to {before:N0}"));
-    }
-
-    private static (RegimeSimulation[] Simulations, TouchHistory[] Histories) RunUpTo(
-        Func<ITraceReader> open, TraceExplainerOptions options, MemoryReference target, Action<ComparisonProgress>? progress,
-        CancellationToken cancellation)
-    {
-        RegimeSimulation[] simulations =
-        [
-            .. options.Regimes.Select(regime => RegimeFactory.Create(
-                regime, options.Machine, options.GuestPages, options.HostPages, processes: 1)),
-        ];
-        bool isFetch = target.Kind == ReferenceKind.Fetch;
-        ulong lastPage = (target.LinearAddress48 + (ulong)target.SizeBytes - 1) & MemoryReference.AddressMask & ~0xFFFUL;
-        TouchHistory[] histories = [new(target.LinearAddress48, isFetch), new(lastPage, isFetch)];
-        using ITraceReader reader = open();
-        var batch = new MemoryReference[BatchLength];
-        long done = 0;
-        long before = options.Reference - 1;
-        do
-        {
-            cancellation.ThrowIfCancellationRequested();
-            int read = done < before ? reader.Read(batch.AsSpan(0, (int)Math.Min(BatchLength, before - done))) : 0;
-            if (read == 0 && done < before)
-            {
-                throw new TraceException($"{reader.Path}: it has become shorter while it was read; read it again once nothing writes it");
-            }
-
-            ReadOnlySpan<MemoryReference> references = batch.AsSpan(0, read);
-            foreach (RegimeSimulation simulation in simulations)
-            {
-                simulation.Run(references, process: 0);
-            }
-
-            foreach (TouchHistory history in histories)
-            {
-                history.Add(references, done + 1);
-            }
-
-            done += read;
-            progress?.Invoke(new ComparisonProgress(done, before == 0 ? 1 : (double)done / before));
-        }
-        while (done < before);
-
-        histories[1].Touch(target.LinearAddress48, target.Kind, options.Reference);
-        return (simulations, histories);
     }
 }
