@@ -50,7 +50,7 @@ internal sealed class CrossoverWorkload
     {
         _machine = machine;
         _description = description;
-        _kernel = new GuestKernel(machine, isolation: false, frames: 1 << 16);
+        _kernel = new GuestKernel(machine, isolation: false, frames: 1 << 16, largeDirectMap: false);
         _processes = new GuestProcesses(machine, _kernel);
         _spareFrame = _kernel.Frames.Take();
         _spaces = [_kernel.NewSpace(), _kernel.NewSpace()];

@@ -29,12 +29,19 @@ internal sealed class GuestKernel
     private int _slot;
     private int _nextSlot;
 
-    internal GuestKernel(IVirtualMachine machine, bool isolation, int frames)
+    /// <summary>A kernel that has booted, in its own address space.</summary>
+    /// <param name="machine">What it runs on.</param>
+    /// <param name="isolation">Whether user mode has a root of its own.</param>
+    /// <param name="frames">Guest frames.</param>
+    /// <param name="largeDirectMap">
+    /// Whether it maps memory in 2 MiB pages. On 4 KiB host pages the engine holds those in pieces, and from then on an INVLPG forgets the PCID.
+    /// </param>
+    internal GuestKernel(IVirtualMachine machine, bool isolation, int frames, bool largeDirectMap = true)
     {
         _machine = machine;
         _isolation = isolation;
         Frames = new GuestFrames(FirstFrame, frames);
-        Boot(frames);
+        Boot(FirstFrame + ((ulong)frames << 12), largeDirectMap);
     }
 
     internal GuestFrames Frames { get; }
@@ -274,22 +281,33 @@ internal sealed class GuestKernel
         }
     }
 
-    /// <summary>The boot loader's tables: all memory in large pages, and the page through which user mode enters.</summary>
-    private void Boot(int frames)
+    /// <summary>The boot loader's tables: all memory, and the page through which user mode enters.</summary>
+    private void Boot(ulong bytes, bool largePages)
     {
         ulong root = Frames.Take();
         _kernel.KernelRoot = _kernel.UserRoot = root;
         ulong directory = PlaceTables(root, DirectMap, 1);
-        ulong bytes = FirstFrame + ((ulong)frames << 12);
         for (ulong gpa = 0; gpa < bytes; gpa += 1UL << 21)
         {
-            _machine.Place(directory + TableGeometry.EntryOffset(DirectMap + gpa, 1), gpa | LargeKernelPage);
+            ulong entry = largePages ? gpa | LargeKernelPage : PlaceTable(gpa) | TableLink;
+            _machine.Place(directory + TableGeometry.EntryOffset(DirectMap + gpa, 1), entry);
         }
 
         _kernel.LeafTables.Add((Modules & 0xFFFF_FFFF_FFFF) >> 21, PlaceTables(root, Modules, 0));
         ulong entries = PlaceTables(root, EntryArea, 0);
         _machine.Place(entries + TableGeometry.EntryOffset(EntryArea, 0), Frames.Take() | KernelPage);
         _machine.Start(root);
+    }
+
+    private ulong PlaceTable(ulong gpa)
+    {
+        ulong table = Frames.Take();
+        for (ulong page = 0; page < 512; page++)
+        {
+            _machine.Place(table + (page * 8), (gpa + (page << 12)) | KernelPage);
+        }
+
+        return table;
     }
 
     private ulong PlaceTables(ulong root, ulong address, int toLevel)
