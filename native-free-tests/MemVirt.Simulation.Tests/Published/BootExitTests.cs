@@ -1,3 +1,4 @@
+using System.Globalization;
 using MemVirt.Simulation.Machines;
 using Xunit.Abstractions;
 
@@ -32,6 +33,25 @@ public sealed class BootExitTests(ITestOutputHelper output)
                 Invlpg = 26_168,
             },
             Shadow.Value.Exits);
+    }
+
+    [Fact]
+    public void The_page_says_so()
+    {
+        (string Reason, Func<ExitCounts, long> Count)[] rows =
+        [
+            ("28, control-register access", exits => exits.ControlRegister),
+            ("0, exception or NMI; here #PF", exits => exits.PageFault),
+            ("14, INVLPG", exits => exits.Invlpg),
+            ("48, EPT violation", exits => exits.EptViolation),
+            ("these four", exits => exits.Total),
+        ];
+        foreach ((string reason, Func<ExitCounts, long> count) in rows)
+        {
+            ExitCounts[] columns = [PublishedEpt, PublishedShadow, Ept.Value.Exits, Shadow.Value.Exits];
+            string cells = string.Join(" | ", columns.Select(exits => count(exits).ToString("N0", CultureInfo.InvariantCulture)));
+            Assert.Contains($"| {reason} | {cells} |\n", PublishedPage.Text, StringComparison.Ordinal);
+        }
     }
 
     [Fact]

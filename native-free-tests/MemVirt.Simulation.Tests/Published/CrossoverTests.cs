@@ -60,50 +60,14 @@ public sealed class CrossoverTests
 
     [Fact]
     public void The_picture_is_what_the_engine_counts()
-        => Compare("docs/images/crossover.svg", _ => CrossoverChart.Draw(Edits.Value, Switches.Value));
+        => PublishedPage.Compare("docs/images/crossover.svg", _ => CrossoverChart.Draw(Edits.Value, Switches.Value));
 
     [Theory]
     [MemberData(nameof(Grids))]
     public void The_table_is_what_the_engine_counts(string disturbance)
-        => Compare("docs/published.md", page => Replaced(page, disturbance, Grid(disturbance).ToMarkdown()));
+        => PublishedPage.Compare(
+            PublishedPage.File, page => PublishedPage.WithTable(page, disturbance, Grid(disturbance).ToMarkdown()));
 
     private static CrossoverGrid Grid(string disturbance)
         => (disturbance == nameof(Disturbance.TableEdits) ? Edits : Switches).Value;
-
-    private static string Replaced(string page, string name, string table)
-    {
-        string begin = $"<!-- {name} -->\n";
-        int start = page.IndexOf(begin, StringComparison.Ordinal);
-        Assert.True(start >= 0, $"docs/published.md has no place for {name}.");
-        start += begin.Length;
-        int end = page.IndexOf("\n\n", start - 1, StringComparison.Ordinal);
-        return page[..start] + table.TrimEnd('\n') + page[end..];
-    }
-
-    /// <summary>With MEMVIRT_WRITE_DOCS=1 the file is written, else it must be there already.</summary>
-    private static void Compare(string file, Func<string, string> wanted)
-    {
-        string path = Path.Combine(RepositoryRoot(), file);
-        string found = File.Exists(path) ? File.ReadAllText(path) : "";
-        string text = wanted(found);
-        if (Environment.GetEnvironmentVariable("MEMVIRT_WRITE_DOCS") == "1")
-        {
-            Directory.CreateDirectory(Path.GetDirectoryName(path)!);
-            File.WriteAllText(path, text);
-            return;
-        }
-
-        Assert.True(found == text, $"{file} is not what the engine counts now; MEMVIRT_WRITE_DOCS=1 writes it anew.");
-    }
-
-    private static string RepositoryRoot()
-    {
-        string at = AppContext.BaseDirectory;
-        while (!File.Exists(Path.Combine(at, "MemVirt.sln")))
-        {
-            at = Path.GetDirectoryName(at)!;
-        }
-
-        return at;
-    }
 }

@@ -14,4 +14,7 @@ internal sealed record GuestEvents
 
     /// <summary>INVLPGs.</summary>
     internal long Invlpg { get; set; }
+
+    public override string ToString()
+        => $"kernel entries {KernelEntries}, page faults {PageFaults}, accesses of CR3 {ControlRegisterAccesses}, INVLPGs {Invlpg}";
 }
