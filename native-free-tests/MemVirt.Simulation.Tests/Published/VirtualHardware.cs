@@ -19,7 +19,7 @@ internal sealed class VirtualHardware : IDisposable
     {
         _machine = machine;
         _dataCaches = new DataCaches(machine.Caches ?? throw new ArgumentException("The machine has no data caches.", nameof(machine)));
-        Reader = new MeteredReader(Host, new WalkMeter(_dataCaches));
+        Reader = new MeteredReader(Host, new WalkMeter(_dataCaches, readCycles: 0, grid: null));
         WalkCaches = Structures.GuestCaches(machine.WalkCaches);
         NestedCaches = nested ? Structures.NestedCaches(machine.WalkCaches) : null;
         NestedTlb = nested ? Structures.BuildNestedTlb(machine.WalkCaches, PageSize.Size4K) : null;
