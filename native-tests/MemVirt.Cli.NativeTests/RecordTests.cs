@@ -65,7 +65,7 @@ public sealed class RecordTests
         using var folder = new TemporaryFolder();
         using var elsewhere = new TemporaryFolder();
         string running = elsewhere.File("running");
-        string loop = $"i=0; while :; do i=$((i+1)); [ $i = 2000 ] && : > {running}; done";
+        string loop = $"i=0; while :; do i=$((i+1)); [ $i = 60 ] && : > {running}; done";
         CliOutcome outcome = RealProcess.InterruptedOnce(running, ["record", "-o", folder.File("x.mvt"), "--", "sh", "-c", loop]);
         Assert.Equal(130, outcome.ExitCode);
         Assert.Matches("stopped after [0-9,]{6,} references", outcome.OneErrorLine());
