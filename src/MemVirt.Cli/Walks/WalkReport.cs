@@ -1,134 +1,163 @@
 using System.Globalization;
 using MemVirt.Cli.Rendering;
-using MemVirt.Core.Access;
-using MemVirt.Core.Addresses;
-using MemVirt.Core.Formats;
-using MemVirt.Core.Walking;
-using MemVirt.Simulation.Explain;
 using MemVirt.Simulation.Results;
-using MemVirt.Simulation.Traces;
 using Spectre.Console;
 
 namespace MemVirt.Cli.Walks;
 
-/// <summary>Explains one access under each regime: every reference of the walk with its address, entry, level and stage.</summary>
+/// <summary>An explained access on a terminal.</summary>
 internal static class WalkReport
 {
-    private static readonly string[] EntryNames = ["PTE", "PDE", "PDPTE", "PML4E"];
-    private static readonly string[] TableNames = ["PT", "PD", "PDPT", "PML4"];
+    private const int NarrowestWidth = 80;
 
-    public static int Write(WalkRequest request, CommandContext context)
+    public static void Write(WalkDocument document, CommandContext context)
     {
-        IAnsiConsole console = SpectreTerminal.Create(context.Output, context.OutputIsTerminal, Math.Max(context.Width, 80));
-        MemoryAccess access = request.Access switch
+        int width = Math.Max(context.Width, NarrowestWidth);
+        IAnsiConsole console = SpectreTerminal.Create(context.Output, context.OutputIsTerminal, width);
+        TextWriter output = context.Output;
+        Paragraph(output, width, "", $"{document.Title}, {document.GuestPages} guest pages on {document.HostPages} host pages, on {document.Machine}"
+            + (document.Trace is null ? ", every cache empty." : "."));
+        if (document.Changes.Count > 0)
         {
-            ReferenceKind.Fetch => MemoryAccess.Fetch,
-            ReferenceKind.Store => MemoryAccess.Write,
-            _ => MemoryAccess.Read,
-        };
-        context.Output.WriteLine(
-            $"A {Name(request.Access)} at 0x{request.GuestVirtualAddress:x}, {PageSizeNames.Of(request.GuestPages)} guest pages on "
-            + $"{PageSizeNames.Of(request.HostPages)} host pages, every cache empty.");
-        foreach (Regime regime in request.Regimes)
+            Paragraph(output, width, "", $"Changed in the tables first: {string.Join(", ", document.Changes)}.");
+        }
+
+        foreach (string note in document.Notes)
+        {
+            Paragraph(output, width, "", note);
+        }
+
+        foreach (WalkOfRegime regime in document.Regimes)
         {
             context.Cancellation.ThrowIfCancellationRequested();
-            WalkExplanation walk = WalkExplainer.Explain(
-                regime, GuestVirtualAddress.Create(request.GuestVirtualAddress), access, request.GuestPages, request.HostPages);
-            context.Output.WriteLine();
-            context.Output.WriteLine(Headline(walk, request.Machine.WalkReferenceCycles));
-            console.Write(Table(walk));
-            context.Output.WriteLine(FirstTouch(walk));
+            output.WriteLine();
+            Paragraph(output, width, "", $"{regime.Regime}: {regime.Headline}");
+            foreach (WalkTranslation translation in regime.Translations)
+            {
+                if (regime.Translations.Count > 1)
+                {
+                    Paragraph(output, width, "", $"At {translation.Address}:");
+                }
+
+                Write(translation, output, console, width);
+            }
+
+            Paragraph(output, width, "", $"Why nothing cheaper: {Uncapital(regime.Why)}");
+            if (regime.FirstTouch is { } events && RegimeNames.TryParse(regime.Regime, out Regime parsed))
+            {
+                Paragraph(output, width, "", SoftwareWords.FirstTouch(parsed, events));
+            }
         }
 
-        return ExitCodes.Success;
+        output.WriteLine();
+        Paragraph(output, width, "", string.Join(", ", document.Letters.Select(letter => $"{letter.Letter} {letter.Words}")) + ".");
     }
 
-    private static string Headline(WalkExplanation walk, double cycles)
+    private static void Write(WalkTranslation translation, TextWriter output, IAnsiConsole console, int width)
     {
-        string price = cycles > 0
-            ? string.Create(CultureInfo.InvariantCulture, $", {walk.Reads.Count * cycles:0} cycles at {cycles:0.##} each")
-            : "";
-        return $"{RegimeNames.Of(walk.Regime)}: {walk.Reads.Count} references{price}, to host-physical 0x{walk.HostPhysical:x} "
-            + $"in a {PageSizeNames.Of(walk.PageSize)} page";
-    }
-
-    private static Table Table(WalkExplanation walk)
-    {
-        var table = new Table { Border = TableBorder.Horizontal, UseSafeBorder = false };
-        table.AddColumn(new TableColumn("#").RightAligned());
-        table.AddColumn("reads");
-        table.AddColumn("at host");
-        table.AddColumn("entry");
-        table.AddColumn("which refers to");
-        for (int i = 0; i < walk.Reads.Count; i++)
+        bool isFromTrace = translation.Attempts.Any(attempt => attempt.Lookups.Count > 0);
+        for (int i = 0; i < translation.Attempts.Count; i++)
         {
-            WalkRead read = walk.Reads[i];
-            bool secondStage = read.Kind == TableKind.SecondStage;
-            string name = $"{StageName(walk.Regime, read.Kind)} {EntryNames[read.Level]}";
-            var style = secondStage ? new Style(decoration: Decoration.Dim) : Style.Plain;
-            table.AddRow(
-                new Text((i + 1).ToString(CultureInfo.InvariantCulture), style),
-                new Text(name, style),
-                new Text($"0x{read.HostAddress:x}", style),
-                new Text($"0x{read.Entry:x}", style),
-                new Text(Target(walk, i), style));
+            WalkAttempt attempt = translation.Attempts[i];
+            bool isLast = i == translation.Attempts.Count - 1;
+            if (isFromTrace && !isLast)
+            {
+                Paragraph(output, width, "  ", Faulted(i + 1, attempt));
+                continue;
+            }
+
+            if (isFromTrace)
+            {
+                string prefix = i == 0 ? "" : NumberText.Line($"Attempt {i + 1}: ");
+                Paragraph(output, width, "  ", prefix + string.Join("; ", attempt.Lookups.Select(Lookup)) + ".");
+            }
+
+            if (attempt.Walk is not { } walk)
+            {
+                continue;
+            }
+
+            if (attempt.Hypothetical)
+            {
+                Paragraph(output, width, "  ", $"Had the TLBs missed: {Count(walk.Reads, "reference")} of {walk.References.Count}, "
+                    + $"{WalkHeadline.Cycles(walk.Cycles)}.");
+            }
+
+            foreach (TableLine line in WalkLines.Of(walk))
+            {
+                console.WriteLine(line.Text, line.IsQuiet ? new Style(decoration: Decoration.Dim) : Style.Plain);
+            }
+
+            Ending(attempt, walk, output, width);
         }
 
-        return table;
-    }
-
-    private static string StageName(Regime regime, TableKind kind) => kind switch
-    {
-        TableKind.Guest => "guest",
-        TableKind.Shadow => "shadow",
-        _ => RegimeNames.Of(regime),
-    };
-
-    /// <summary>What an entry refers to, in the space it speaks of, and what a second-stage leaf was read for.</summary>
-    private static string Target(WalkExplanation walk, int index)
-    {
-        WalkRead read = walk.Reads[index];
-        bool leaf = read.Kind == TableKind.SecondStage
-            ? EptFormat.IsLeaf(read.Entry, read.Level)
-            : X64FourLevel.IsLeaf(read.Entry, read.Level);
-        bool nested = walk.Regime is Regime.Ept or Regime.Npt;
-        string space = nested && read.Kind == TableKind.Guest ? "guest" : "host";
-        if (!leaf)
+        if (translation.Again is { } again)
         {
-            return $"{space} table 0x{TableGeometry.TableAddress(read.Entry):x}";
+            string hits = again.CacheHits.Count == 0 ? ""
+                : ": " + string.Join(", ", again.CacheHits.GroupBy(hit => hit.Cache).Select(group =>
+                    $"the {group.Key} would spare {group.Sum(hit => hit.Skipped).ToString(CultureInfo.InvariantCulture)}"));
+            Paragraph(output, width, "", $"The same walk right after: {Count(again.Reads, "reference")}, {WalkHeadline.Cycles(again.Cycles)}{hits}.");
         }
+    }
 
-        string page = $"{space} page 0x{TableGeometry.PageAddress(read.Entry, read.Level):x}";
-        if (read.Kind != TableKind.SecondStage)
+    private static void Ending(WalkAttempt attempt, WalkDetail walk, TextWriter output, int width)
+    {
+        foreach (WalkLine line in walk.References.Where(line => line.Sets.Count > 0))
         {
-            return page;
+            Paragraph(output, width, "  ", $"The walk then sets {string.Join(" and ", line.Sets)} in the {line.Name}.");
         }
 
-        WalkRead? next = index + 1 < walk.Reads.Count ? walk.Reads[index + 1] : null;
-        return next is null ? $"{page}, the access" : $"{page}, guest {TableNames[next.Level]}";
+        Fault(walk.Fault, "", output, width);
+        if (attempt.Then is { } then)
+        {
+            Paragraph(output, width, "  ", $"{char.ToUpperInvariant(then[0])}{then[1..]} ({WalkHeadline.Cycles(attempt.SoftwareCycles)}).");
+        }
+
+        Fault(attempt.Injected, " injected", output, width);
     }
 
-    private static string FirstTouch(WalkExplanation walk)
+    private static void Fault(WalkFault? fault, string how, TextWriter output, int width)
     {
-        EventCounts events = walk.Events;
-        string[] parts =
-        [
-            Plural(events.GuestPageFaults, "guest page fault"),
-            Plural(events.SecondStageFaults, walk.Regime == Regime.Ept ? "EPT violation" : "nested page fault"),
-            Plural(events.ShadowFaults, "shadow fault"),
-            Plural(events.ProtectedTableWrites, "write to a protected table", "writes to protected tables"),
-            Plural(events.Exits, "exit"),
-        ];
-        return "The first touch cost " + string.Join(", ", parts.Where(part => part.Length > 0)) + ".";
+        if (fault is null)
+        {
+            return;
+        }
+
+        Paragraph(output, width, "  ", $"{fault.Name}{how}: {fault.Delivery}.");
+        foreach (WalkFaultField field in fault.Fields)
+        {
+            string words = string.Join("; ", field.Bits.Where(Tells).Select(bit => $"{bit.Name}={bit.Value} {bit.Words}"));
+            Paragraph(output, width, "    ", words.Length == 0 ? $"{field.Name} {field.Value}" : $"{field.Name} {field.Value}: {words}");
+        }
     }
 
-    private static string Plural(long count, string one, string? many = null)
-        => count == 0 ? "" : NumberText.Line($"{count:N0} {(count == 1 ? one : many ?? one + "s")}");
+    /// <summary>Bits beyond the first nine are told where they are set.</summary>
+    private static bool Tells(WalkFaultBit bit) => bit.Bit < 9 || bit.Value != 0;
 
-    private static string Name(ReferenceKind kind) => kind switch
+    private static string Faulted(int number, WalkAttempt attempt)
     {
-        ReferenceKind.Fetch => "fetch",
-        ReferenceKind.Store => "store",
-        _ => "load",
-    };
+        WalkDetail walk = attempt.Walk!;
+        WalkFault fault = walk.Fault!;
+        string code = fault.Fields[0].Bits.Count > 0 ? $", {fault.Fields[0].Name} {fault.Fields[0].Value}" : "";
+        string where = fault.Fields.Count > 1 && fault.Name != "#PF" ? $" at guest-physical {fault.Fields[^1].Value}" : "";
+        return NumberText.Line($"Attempt {number}: {Count(walk.Reads, "reference")}, then {fault.Name}{where}{code}; {attempt.Then} ")
+            + $"({WalkHeadline.Cycles(attempt.Cycles)}).";
+    }
+
+    private static string Lookup(WalkLookup lookup)
+        => lookup.Hit ? $"{lookup.Level}: hit ({lookup.Structure}), {WalkHeadline.Cycles(lookup.Cycles)}"
+            : lookup.DroppedForStore ? $"{lookup.Level}: an entry of a page not dirty, no use to a store ({lookup.Structure})"
+            : $"{lookup.Level}: no entry";
+
+    private static string Count(int count, string noun) => NumberText.Line($"{count} {noun}{(count == 1 ? "" : "s")}");
+
+    private static string Uncapital(string text) => char.ToLowerInvariant(text[0]) + text[1..];
+
+    private static void Paragraph(TextWriter output, int width, string indent, string text)
+    {
+        foreach (string line in WordWrap.Lines(text, width - indent.Length))
+        {
+            output.WriteLine(indent + line);
+        }
+    }
 }

@@ -54,7 +54,8 @@ internal sealed class CacheHits(PagingStructureCaches? caches, NestedTlb? nested
         return found;
     }
 
-    private long HitsOf(SkippedBy cache) => cache switch
+    /// <summary>Hits of a cache so far.</summary>
+    internal long HitsOf(SkippedBy cache) => cache switch
     {
         SkippedBy.NestedTlb => nestedTlb?.Hits ?? 0,
         <= SkippedBy.Pde => caches?.HitsAt(4 - (int)cache) ?? 0,

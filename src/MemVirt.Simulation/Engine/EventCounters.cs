@@ -23,6 +23,9 @@ internal sealed class EventCounters
 
     internal long ShadowZaps { get; set; }
 
+    /// <summary>Flushes of every TLB that handled faults asked for, the warm-up included.</summary>
+    internal long Flushes { get; set; }
+
     internal void Reset()
     {
         GuestPageFaults = PageTableWrites = ContextSwitches = SecondStageFaults = 0;

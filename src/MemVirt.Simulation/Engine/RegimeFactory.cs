@@ -5,6 +5,7 @@ using MemVirt.Core.Shadow;
 using MemVirt.Core.Sources;
 using MemVirt.Core.Stages;
 using MemVirt.Core.Walking;
+using MemVirt.Simulation.Explain;
 using MemVirt.Simulation.Machines;
 using MemVirt.Simulation.Results;
 
@@ -16,26 +17,33 @@ internal static class RegimeFactory
     /// <summary>Guest and host bump pointers start here.</summary>
     private const ulong FirstFrame = 1UL << 20;
 
-    private const uint SecondStageContext = 1;
+    internal const uint SecondStageContext = 1;
 
     internal static RegimeSimulation Create(
-        Regime regime, MachineDescription machine, PageSize guestPages, PageSize hostPages, int processes, bool details = false)
+        Regime regime, MachineDescription machine, PageSize guestPages, PageSize hostPages, int processes, bool details = false,
+        GuestRules? rules = null)
     {
-        PageSize effective = regime == Regime.Native ? guestPages : PageSizeExtensions.Smaller(guestPages, hostPages);
-        DataCaches? dataCaches = machine.Caches is { } caches ? new DataCaches(caches) : null;
-        bool nested = regime is Regime.Ept or Regime.Npt;
-        RegimeHardware hardware = BuildHardware(
-            machine, effective, dataCaches, nested, hostPages, regime == Regime.Native ? 0u : 1u, details ? new SliceRecorder(regime) : null);
+        RegimeHardware hardware = Hardware(regime, machine, guestPages, hostPages, details);
         var host = new SparseMemory();
         var reader = new MeteredReader(host, hardware.Meter);
         var guestFrames = new FrameAllocator(FirstFrame, host.LimitBytes);
         return regime switch
         {
             Regime.Native => Native(hardware, host, reader, guestFrames, guestPages, processes),
-            Regime.Shadow => Shadow(hardware, host, reader, guestFrames, guestPages, hostPages, processes),
+            Regime.Shadow => Shadow(hardware, host, reader, guestFrames, guestPages, hostPages, processes, rules),
             Regime.Ept => Nested<EptFormat>(hardware, host, reader, guestFrames, guestPages, hostPages, processes),
             _ => Nested<NptFormat>(hardware, host, reader, guestFrames, guestPages, hostPages, processes),
         };
+    }
+
+    /// <summary>A machine's structures for a regime, empty.</summary>
+    internal static RegimeHardware Hardware(Regime regime, MachineDescription machine, PageSize guestPages, PageSize hostPages, bool details = false)
+    {
+        PageSize effective = regime == Regime.Native ? guestPages : PageSizeExtensions.Smaller(guestPages, hostPages);
+        DataCaches? dataCaches = machine.Caches is { } caches ? new DataCaches(caches) : null;
+        bool nested = regime is Regime.Ept or Regime.Npt;
+        return BuildHardware(
+            machine, effective, dataCaches, nested, hostPages, regime == Regime.Native ? 0u : 1u, details ? new SliceRecorder(regime) : null);
     }
 
     private static RegimeHardware BuildHardware(
@@ -69,7 +77,7 @@ internal static class RegimeFactory
             new HostTableSpace(host, frames), frames, pages, processes, hardware.Events);
         var source = new TwoStageSource<X64FourLevel, IdentityStage, MeteredReader>(
             default, reader, TableKind.Guest, hardware.WalkCaches);
-        return new RegimeSimulation<NativeModel>(new NativeModel(source, guest), hardware);
+        return new RegimeSimulation<NativeModel>(new NativeModel(source, guest), hardware) { Tables = new RegimeTables(host, guest.RootOf(0)) };
     }
 
     private static RegimeSimulation<NestedModel<TFormat>> Nested<TFormat>(
@@ -89,23 +97,29 @@ internal static class RegimeFactory
             stage, reader, TableKind.Guest, hardware.WalkCaches);
         var parts = new NestedParts(
             guest, memory, hostTables, root, SecondStageContext, hardware.NestedTlb, hardware.NestedCaches, hardware.Events);
-        return new RegimeSimulation<NestedModel<TFormat>>(new NestedModel<TFormat>(source, parts), hardware);
+        return new RegimeSimulation<NestedModel<TFormat>>(new NestedModel<TFormat>(source, parts), hardware)
+        {
+            Tables = new RegimeTables(host, guest.RootOf(0), memory, SecondStageRoot: root),
+        };
     }
 
     private static RegimeSimulation<ShadowModel> Shadow(
         RegimeHardware hardware, SparseMemory host, MeteredReader reader, FrameAllocator guestFrames,
-        PageSize guestPages, PageSize hostPages, int processes)
+        PageSize guestPages, PageSize hostPages, int processes, GuestRules? rules)
     {
         var hostFrames = new FrameAllocator(FirstFrame, host.LimitBytes);
         var memory = new GuestMemory(host, hostFrames, hostPages);
 
         // The model has no limit of shadow pages and gives no host frame twice.
-        var pager = new ShadowPager(host, memory, hostFrames, new ShadowPoolOptions(int.MaxValue, ReusesTables: false));
+        var pager = new ShadowPager(host, memory, hostFrames, new ShadowPoolOptions(int.MaxValue, ReusesTables: false), rules);
         var watch = new ShadowWriteWatch(pager, hardware.Events);
         var guest = new GuestOperatingSystem<ShadowedTableSpace>(
             new ShadowedTableSpace(new GuestTableSpace(memory, guestFrames), watch), guestFrames, guestPages, processes, hardware.Events);
         var source = new TwoStageSource<X64FourLevel, IdentityStage, MeteredReader>(
             default, reader, TableKind.Shadow, hardware.WalkCaches);
-        return new RegimeSimulation<ShadowModel>(new ShadowModel(source, guest, pager, watch, hardware.Events), hardware);
+        return new RegimeSimulation<ShadowModel>(new ShadowModel(source, guest, pager, watch, hardware.Events), hardware)
+        {
+            Tables = new RegimeTables(host, guest.RootOf(0), memory, Pager: pager, Watch: watch),
+        };
     }
 }

@@ -7,6 +7,7 @@ using MemVirt.Core.Sources;
 using MemVirt.Core.Stages;
 using MemVirt.Core.Tlb;
 using MemVirt.Core.Walking;
+using MemVirt.Simulation.Explain;
 using MemVirt.Simulation.Traces;
 
 namespace MemVirt.Simulation.Engine;
@@ -121,8 +122,14 @@ internal abstract class RegimeSimulation(RegimeHardware hardware)
     /// <summary>Makes a process the running one.</summary>
     private protected abstract void Select(int process);
 
+    /// <summary>Where the tables lie, for <c>memvirt walk</c>.</summary>
+    internal RegimeTables? Tables { get; init; }
+
     /// <summary>One hardware walk, outside every count but the meter's.</summary>
     internal abstract Translation WalkOnce(ulong address, AccessRights needed);
+
+    /// <summary>Lets software mend the fault of <see cref="WalkOnce"/>, and drops what that asks for.</summary>
+    internal abstract void Mend(in Translation fault, ulong address, bool isFetch, bool store);
 
     /// <summary>The end of the warm-up: counters to 0, contents kept.</summary>
     internal void ResetCounters()
@@ -306,6 +313,9 @@ internal sealed class RegimeSimulation<TModel>(TModel model, RegimeHardware hard
     }
 
     internal override Translation WalkOnce(ulong address, AccessRights needed) => _model.Walk(address, needed);
+
+    internal override void Mend(in Translation fault, ulong address, bool isFetch, bool store)
+        => HandleFault(in fault, isFetch ? _l1i : _l1d, address, store);
 
     /// <summary>The second translation of a crossing: the last byte's page at its offset 0.</summary>
     [MethodImpl(MethodImplOptions.NoInlining)]

@@ -73,6 +73,11 @@ internal static class ResultBuilder
             simulation.References == 0 ? 0 : total / simulation.References, overhead);
     }
 
+    /// <summary>What events cost in software: faults, context switches, exits and their handlers.</summary>
+    internal static double SoftwareCycles(Regime regime, EventCounts events, CostDescription costs)
+        => (events.GuestPageFaults * costs.GuestFaultCycles) + (events.ContextSwitches * costs.ContextSwitchCycles)
+           + (events.Exits * costs.ExitCycles) + Handlers(regime, events, costs.HandlerCycles);
+
     /// <summary>The VMM's handlers. Guest page faults and context switches are exits under shadow paging only.</summary>
     private static double Handlers(Regime regime, EventCounts events, HandlerCycles cycles) => regime switch
     {

@@ -39,6 +39,7 @@ internal struct ShadowModel(
 
         bool flush = outcome.FlushAll || watch.FlushPending;
         watch.FlushPending = false;
+        events.Flushes += flush ? 1 : 0;
         _hardware.Root = pager.ShadowRoot;
         return flush ? FaultEffect.FlushAll : FaultEffect.DropAddress;
     }

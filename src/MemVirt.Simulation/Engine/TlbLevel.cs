@@ -105,6 +105,23 @@ internal sealed class TlbLevel
         return false;
     }
 
+    /// <summary>Which structure has an entry of an address, by its place in the description, and of what size; −1 for none. Changes nothing.</summary>
+    internal int Holder(ulong address, uint context, out PageSize? size)
+    {
+        foreach (Probe probe in _probes)
+        {
+            ulong number = address >> (int)probe.Size;
+            if (probe.Array.Contains(TlbTag.Create(number, probe.Size, context), number))
+            {
+                size = probe.Size;
+                return Array.IndexOf(_arrays, probe.Array);
+            }
+        }
+
+        size = null;
+        return -1;
+    }
+
     /// <summary>Enters the translation of an address, at the walked size or the largest smaller one that the level holds.</summary>
     internal void Fill(ulong address, uint context, ulong hostAddress, PageSize walked, ulong storeOk)
     {

@@ -27,7 +27,7 @@ internal sealed class WalkMeter(DataCaches? caches, double readCycles, WalkGrid?
     internal long FaultedReferences { get; private set; }
 
     /// <summary>Where reads are written down for <c>memvirt walk</c>; null while simulating.</summary>
-    internal List<WalkRead>? Recording { get; set; }
+    internal WalkRecorder? Recording { get; set; }
 
     /// <summary>The reads of completed walks cell by cell, where they are counted so.</summary>
     internal WalkGrid? Grid => grid;
@@ -83,7 +83,7 @@ internal readonly struct MeteredReader(SparseMemory memory, WalkMeter meter) : I
     {
         meter.Count(kind, level, hostAddress);
         ulong entry = memory.Read(hostAddress);
-        meter.Recording?.Add(new WalkRead(kind, level, hostAddress, entry));
+        meter.Recording?.Read(kind, level, hostAddress, entry);
         return entry;
     }
 

@@ -1,32 +1,32 @@
-using MemVirt.Core.Access;
 using MemVirt.Core.Addresses;
-using MemVirt.Core.Walking;
-using MemVirt.Simulation.Results;
+using MemVirt.Core.Faults;
+using MemVirt.Core.Sources;
 
 namespace MemVirt.Simulation.Explain;
 
-/// <summary>One table read of a walk.</summary>
-/// <param name="Kind">Whose table it is.</param>
-/// <param name="Level">The table's level, 0 for the leaf table.</param>
-/// <param name="HostAddress">The entry's host-physical address.</param>
-/// <param name="Entry">The 64-bit entry.</param>
-public sealed record WalkRead(TableKind Kind, int Level, ulong HostAddress, ulong Entry);
-
-/// <summary>One access under one regime: the faults that came first, then every reference of the walk that completed.</summary>
-/// <param name="Regime">The regime.</param>
-/// <param name="Address">The linear address.</param>
-/// <param name="Access">What the access does.</param>
-/// <param name="Reads">The table reads in order.</param>
-/// <param name="GuestPhysical">The guest-physical address reached; under shadow paging the hardware never sees one, and it is the host's.</param>
-/// <param name="HostPhysical">The host-physical address reached.</param>
-/// <param name="PageSize">The effective page size.</param>
-/// <param name="Events">The software events of the first touch that made the translation possible.</param>
+/// <summary>One walk: every reference that it would have without caches, in order, and how it ended.</summary>
+/// <param name="References">The references, read and skipped.</param>
+/// <param name="CacheHits">The hits of walk caches, in order.</param>
+/// <param name="Address">The linear address walked, bits 47:0.</param>
+/// <param name="Outcome">The translation, or the fault with what hardware reports of it.</param>
 public sealed record WalkExplanation(
-    Regime Regime,
-    ulong Address,
-    MemoryAccess Access,
-    IReadOnlyList<WalkRead> Reads,
-    ulong GuestPhysical,
-    ulong HostPhysical,
-    PageSize PageSize,
-    EventCounts Events);
+    IReadOnlyList<WalkReference> References, IReadOnlyList<WalkCacheHit> CacheHits, ulong Address, Translation Outcome)
+{
+    /// <summary>Whether it ended in a translation.</summary>
+    public bool IsComplete => Outcome.Status == TranslationStatus.Ok;
+
+    /// <summary>References that were made.</summary>
+    public int Reads => References.Count(reference => !reference.IsSkipped);
+
+    /// <summary>References that a cache made needless.</summary>
+    public int Skipped => References.Count - Reads;
+
+    /// <summary>Reads and hits of walk caches, in cycles.</summary>
+    public double Cycles => References.Sum(reference => reference.Cycles) + CacheHits.Sum(hit => hit.Cycles);
+
+    /// <summary>The host-physical address reached, where it is complete.</summary>
+    public ulong HostPhysical => Outcome.HostPage + (Address & (Outcome.Size.SizeBytes() - 1));
+
+    /// <summary>The guest-physical address reached, where it is complete; under shadow paging hardware sees none, and it is the host's.</summary>
+    public ulong GuestPhysical => Outcome.GuestPhysical + (Address & (Outcome.Size.SizeBytes() - 1));
+}

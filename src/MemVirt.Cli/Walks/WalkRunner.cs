@@ -1,0 +1,99 @@
+using System.Text;
+using System.Text.Json;
+using MemVirt.Cli.Html;
+using MemVirt.Cli.Output;
+using MemVirt.Cli.Rendering;
+using MemVirt.Cli.TraceAccess;
+using MemVirt.Core.Addresses;
+using MemVirt.Core.Registers;
+using MemVirt.Simulation.Explain;
+using MemVirt.Simulation.Results;
+using MemVirt.Simulation.Traces;
+
+namespace MemVirt.Cli.Walks;
+
+/// <summary>Explains what <c>memvirt walk</c> was asked for and writes it.</summary>
+internal static class WalkRunner
+{
+    internal static int Run(WalkRequest request, CommandContext context)
+    {
+        using AtomicFile? jsonFile = request.JsonPath is null or "-" ? null : AtomicFile.Create(request.JsonPath);
+        using AtomicFile? page = request.HtmlPath is null ? null : AtomicFile.Create(request.HtmlPath);
+        var notes = new List<string>();
+        IReadOnlyList<AccessExplanation> explained = request.Trace is { } trace
+            ? OfTrace(trace, request, context)
+            : OfTables(request.Made!, request, notes);
+        WalkDocument document = WalkDocumentBuilder.Build(request, explained, notes);
+        byte[] json = JsonSerializer.SerializeToUtf8Bytes(document, WalkJsonContext.Default.WalkDocument);
+        if (request.JsonPath == "-")
+        {
+            context.Output.WriteLine(Encoding.UTF8.GetString(json));
+        }
+        else
+        {
+            WalkReport.Write(document, context);
+        }
+
+        if (jsonFile is not null)
+        {
+            jsonFile.Stream.Write(json);
+            jsonFile.Stream.WriteByte((byte)'\n');
+        }
+
+        if (page is not null)
+        {
+            HtmlPage.Write(page.Stream, document.Title, json, "walk.js");
+        }
+
+        context.Output.Flush();
+        jsonFile?.Commit();
+        page?.Commit();
+        return ExitCodes.Success;
+    }
+
+    private static IReadOnlyList<AccessExplanation> OfTrace(TracePlace trace, WalkRequest request, CommandContext context)
+    {
+        var options = new TraceExplainerOptions(trace.Reference, request.Regimes, request.Machine, request.GuestPages, request.HostPages);
+        return ProgressDisplay.While(
+            wanted: true,
+            Path.GetFileName(trace.Path),
+            context,
+            () => TraceExplainer.Explain(
+                () => TraceOpening.Open(trace.Path),
+                options,
+                progress => context.Status.Report(progress.References, progress.Fraction),
+                context.Cancellation));
+    }
+
+    private static List<AccessExplanation> OfTables(MadeAccess made, WalkRequest request, List<string> notes)
+    {
+        var explained = new List<AccessExplanation>();
+        foreach (Regime regime in request.Regimes)
+        {
+            if (regime == Regime.Shadow && (made.Registers.Cr0 & Cr0.WriteProtect) == 0)
+            {
+                notes.Add("shadow is left out: the shadow pager follows guests with CR0.WP set only.");
+                continue;
+            }
+
+            explained.Add(WalkExplainer.Explain(regime, new WalkSetup
+            {
+                Address = GuestVirtualAddress.Create(made.GuestVirtualAddress),
+                Access = made.Access switch
+                {
+                    ReferenceKind.Fetch => Core.Access.MemoryAccess.Fetch,
+                    ReferenceKind.Store => Core.Access.MemoryAccess.Write,
+                    _ => Core.Access.MemoryAccess.Read,
+                },
+                Machine = request.Machine,
+                GuestPages = request.GuestPages,
+                HostPages = request.HostPages,
+                Registers = made.Registers,
+                PhysicalAddressBits = made.PhysicalAddressBits,
+                Edits = made.Edits,
+            }));
+        }
+
+        return explained;
+    }
+}
