@@ -19,13 +19,29 @@ internal static class RealProcess
 
     /// <summary>Runs the command on a standard input that stays open, and presses Ctrl-C after a while.</summary>
     public static CliOutcome Interrupted(IReadOnlyList<string> args, string feed, TimeSpan after)
+        => Interrupted(args, feed, process => process.WaitForExit(after));
+
+    /// <summary>The same, Ctrl-C being pressed once there is a file; the command has a minute to get there.</summary>
+    public static CliOutcome InterruptedOnce(string file, IReadOnlyList<string> args)
+        => Interrupted(args, "", process =>
+        {
+            long start = Stopwatch.GetTimestamp();
+            while (!process.HasExited && !File.Exists(file) && Stopwatch.GetElapsedTime(start) < TimeSpan.FromMinutes(1))
+            {
+                Thread.Sleep(50);
+            }
+
+            return process.HasExited;
+        });
+
+    private static CliOutcome Interrupted(IReadOnlyList<string> args, string feed, Func<Process, bool> endsBefore)
     {
         using Process process = Launch(Dotnet, [Dll, .. args]);
         Task<string> output = process.StandardOutput.ReadToEndAsync();
         Task<string> error = process.StandardError.ReadToEndAsync();
         process.StandardInput.Write(feed);
         process.StandardInput.Flush();
-        Assert.False(process.WaitForExit(after), "the command ended by itself");
+        Assert.False(endsBefore(process), "the command ended by itself");
         using (Process kill = Launch("kill", ["-INT", process.Id.ToString(System.Globalization.CultureInfo.InvariantCulture)]))
         {
             kill.WaitForExit();

@@ -63,8 +63,10 @@ public sealed class RecordTests
     {
         RequireValgrind();
         using var folder = new TemporaryFolder();
-        CliOutcome outcome = RealProcess.Interrupted(
-            ["record", "-o", folder.File("x.mvt"), "--", "sh", "-c", "while :; do :; done"], feed: "", after: TimeSpan.FromSeconds(2));
+        using var elsewhere = new TemporaryFolder();
+        string running = elsewhere.File("running");
+        string loop = $"i=0; while :; do i=$((i+1)); [ $i = 60 ] && : > {running}; done";
+        CliOutcome outcome = RealProcess.InterruptedOnce(running, ["record", "-o", folder.File("x.mvt"), "--", "sh", "-c", loop]);
         Assert.Equal(130, outcome.ExitCode);
         Assert.Matches("stopped after [0-9,]{6,} references", outcome.OneErrorLine());
         Assert.Empty(folder.Names);

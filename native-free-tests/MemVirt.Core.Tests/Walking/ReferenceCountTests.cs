@@ -9,6 +9,7 @@ using MemVirt.Core.Stages;
 namespace MemVirt.Core.Tests.Walking;
 
 /// <summary>How many entries a translation reads when nothing is cached.</summary>
+[Trait("Category", "published")]
 public class ReferenceCountTests
 {
     private const ulong Address = 0x7F12_4000_0000;

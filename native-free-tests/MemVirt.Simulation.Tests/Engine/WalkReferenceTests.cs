@@ -5,6 +5,7 @@ using MemVirt.Simulation.Tests.Support;
 namespace MemVirt.Simulation.Tests.Engine;
 
 /// <summary>References of a completed walk without caches: (g + 1)(h + 1) − 1 for g guest and h host levels.</summary>
+[Trait("Category", "published")]
 public class WalkReferenceTests
 {
     [Theory]

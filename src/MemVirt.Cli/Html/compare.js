@@ -82,7 +82,7 @@ function walks(one) {
   });
   section('walks', 'The walk, reference by reference',
     html('p', {}, 'Each cell is a reference that a walk of four levels may need: its mean latency in cycles, and below it how many of the walks did without, and which cache most of them have to thank (n: of the second stage). '
-      + 'Under EPT and NPT the guest\'s levels go from left to right, and the second-stage walk that each needs from top to bottom. The darker, the more often it is made.'),
+      + 'Under EPT and NPT a row is what it takes to reach one of the guest\'s entries, or the page: the second-stage walk, then the entry. The darker, the more often it is made.'),
     html('div', { class: 'columns' }, grids),
     asTable(['reference', 'regime', 'made', 'mean cycles', ...Object.values(caches)], one.details.regimes.flatMap(details => details.cells.map(cell =>
       [cellName(cell, details.regime), regimeName(details.regime), number(cell.reads), cycles(cell.cyclesPerRead), ...Object.keys(caches).map(key => number(cell.skipped[key] ?? 0))])),
@@ -93,14 +93,20 @@ function cellName(cell, regime) {
   return `${regimeName(regime)} ${cell.secondStage} for ${cell.guest === 'page' ? 'the page' : `the guest's ${cell.guest}`}`;
 }
 function grid(details, regime) {
-  const columns = [...new Set(details.cells.map(cell => cell.guest))];
-  const rows = [...new Set(details.cells.map(cell => cell.secondStage))].sort((a, b) => (a === null) - (b === null));
+  // As in `memvirt walk --html`: row by row it is the order of the walk.
+  const guests = [...new Set(details.cells.map(cell => cell.guest))];
+  const stages = [...new Set(details.cells.map(cell => cell.secondStage))].sort((a, b) => (a === null) - (b === null));
+  const isNested = stages.length > 1;
+  const columns = isNested ? stages : guests;
+  const rows = isNested ? guests : [details.regime === 'shadow' ? 'shadow' : 'guest'];
   return html('div', { class: 'scroll' }, html('table', { class: 'grid', id: `grid-${details.regime}` },
-    html('thead', {}, html('tr', {}, html('td', { 'aria-hidden': 'true' }), columns.map(name => html('th', { scope: 'col' }, name)))),
+    html('thead', {}, html('tr', {}, html('td', { 'aria-hidden': 'true' }), columns.map(name =>
+      html('th', { scope: 'col' }, name === null ? 'guest entry' : isNested ? `${regimeName(details.regime)} ${name}` : name)))),
     html('tbody', {}, rows.map(row => html('tr', {},
-      html('th', { scope: 'row' }, row === null ? (details.regime === 'shadow' ? 'shadow' : 'guest') : row),
+      html('th', { scope: 'row' }, row),
       columns.map(column => {
-        const cell = details.cells.find(candidate => candidate.guest === column && candidate.secondStage === row);
+        const cell = details.cells.find(candidate => isNested
+          ? candidate.guest === row && candidate.secondStage === column : candidate.guest === column);
         if (!cell) return html('td', { 'aria-hidden': 'true' });
         const made = regime.walks === 0 ? 0 : Math.min(1, cell.reads / regime.walks);
         const skippers = Object.entries(caches).filter(([key]) => cell.skipped[key] > 0).map(([key, name]) => `${name}: ${number(cell.skipped[key])}`);

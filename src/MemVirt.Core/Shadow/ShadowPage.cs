@@ -16,7 +16,7 @@ namespace MemVirt.Core.Shadow;
 /// <param name="Global">Of a direct page, the guest leaf's G bit.</param>
 internal readonly record struct ShadowRole(ulong GuestAddress, int Level, bool Direct, AccessRights Rights, bool Global = false);
 
-/// <summary>One shadow table. Kept by index in <see cref="ShadowPageSet"/>.</summary>
+/// <summary>One shadow table. Kept by index in <see cref="ShadowPageSet"/>; 64 bytes, which the order of its fields sees to.</summary>
 internal struct ShadowPage
 {
     internal ShadowRole Role;
@@ -27,8 +27,8 @@ internal struct ShadowPage
     /// <summary>The guest root under which it was made; synchronised with it, linked or not.</summary>
     internal ulong GuestRoot;
 
-    /// <summary>A leaf table the guest may write freely until it is synchronised.</summary>
-    internal bool OutOfSync;
+    /// <summary>The last search that came by, which found <see cref="SearchFound"/>; see <see cref="ShadowPageSet.HangsBelow"/>.</summary>
+    internal long Search;
 
     /// <summary>Guest writes since a shadow fault last passed through.</summary>
     internal int WritesSinceUse;
@@ -40,7 +40,9 @@ internal struct ShadowPage
     internal int Older;
     internal int Newer;
 
-    /// <summary>The last search that came by, and what it found; see <see cref="ShadowPageSet.HangsBelow"/>.</summary>
-    internal long Search;
+    /// <summary>What the last search found.</summary>
     internal bool SearchFound;
+
+    /// <summary>A leaf table the guest may write freely until it is synchronised.</summary>
+    internal bool OutOfSync;
 }

@@ -154,11 +154,12 @@ internal sealed class ShadowPageSet(SparseMemory host, FrameAllocator hostFrames
 
     private static ulong FrameOf(ulong address) => address >> PageSize.Size4K.SizeLog2();
 
+    /// <summary>The next of a growing array's items; it grows by a quarter, as what is set aside counts (<see cref="IndexBytes"/>).</summary>
     private static int Take<T>(ref T[] items, ref int count)
     {
         if (count == items.Length)
         {
-            Array.Resize(ref items, count * 2);
+            Array.Resize(ref items, count + (count / 4));
         }
 
         return count++;

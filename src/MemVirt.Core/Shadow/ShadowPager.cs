@@ -17,7 +17,7 @@ namespace MemVirt.Core.Shadow;
 /// memory is remembered in the shadow leaf. As KVM's, it follows four-level guests with CR0.WP set, and no protection keys. Memory besides
 /// the tables: 8 bytes for each host page mapped, 16 for each further leaf that maps it, and about 200 bytes a shadow page.
 /// </summary>
-public sealed class ShadowPager
+public sealed partial class ShadowPager
 {
     private const int PrefetchGroup = 8;
     private readonly GuestMemory _guest;
@@ -272,8 +272,6 @@ public sealed class ShadowPager
 
     private ulong CurrentRoot => _roots.Current & AddressBits.Frame;
 
-    private static ulong OffsetBelow(ulong address, int level) => address & ((1UL << TableGeometry.ShiftOf(level)) - 1);
-
     private void ObtainRoot(ref bool flush)
     {
         _rootPage = _tables.Obtain(ShadowTables.RootRole(CurrentRoot), CurrentRoot, ref flush);
@@ -343,102 +341,4 @@ public sealed class ShadowPager
             table = TableGeometry.TableAddress(entry);
         }
     }
-
-    /// <summary>The smaller of the guest's and the host's, and smaller still where a guest table or a device lies in the page.</summary>
-    private int LeafLevelOf(ulong gpa, int guestLevel)
-    {
-        int level = Math.Min(guestLevel, _backingLevel);
-        while (level > 0 && (_tables.DisallowedLargePages.Contains(gpa, level) || HasMmioIn(gpa, level)))
-        {
-            level--;
-        }
-
-        return level;
-    }
-
-    private bool HasMmioIn(ulong gpa, int level)
-    {
-        ulong bytes = PageSizeExtensions.AtLevel(level).SizeBytes();
-        ulong page = gpa & ~(bytes - 1);
-        return _guest.LimitBytes - page < bytes || HasMmio?.Invoke(page, bytes) == true;
-    }
-
-    /// <summary>Sets the accessed bit in every entry on the way and the dirty bit for a store, as the walk that KVM makes for the guest does.</summary>
-    private void SetFlags(ref GuestWalkPath path, ulong address, bool isStore)
-    {
-        for (int level = X64FourLevel.Levels - 1; level >= path.Level; level--)
-        {
-            ulong entryAddress = path.Tables[level] + TableGeometry.EntryOffset(address, level);
-            ulong flags = X64FourLevel.AccessedBit | (isStore && level == path.Level ? X64FourLevel.DirtyBit : 0);
-            if ((_guest.Read(entryAddress) & flags) != flags)
-            {
-                _guest.SetBits(entryAddress, flags);
-                WriteLog?.Mark(path.Tables[level]);
-            }
-        }
-
-        path.Entry |= X64FourLevel.AccessedBit | (isStore ? X64FourLevel.DirtyBit : 0);
-    }
-
-    /// <summary>Follows the shadow tables down, making and linking what is missing; every page passed counts as used.</summary>
-    private int DescendTo(int leafLevel, ulong address, ulong gpa, in GuestWalkPath path, ref bool flush)
-    {
-        bool dirty = (path.Entry & X64FourLevel.DirtyBit) != 0;
-        AccessRights ofPiece = dirty ? path.Rights : path.Rights & ~AccessRights.Write;
-        AccessRights rights = AccessRights.Unrestricted;
-        int index = _rootPage;
-        for (int level = X64FourLevel.Levels - 1; level > leafLevel; level--)
-        {
-            _tables[index].WritesSinceUse = 0;
-            ulong entryOffset = TableGeometry.EntryOffset(address, level);
-            if (level > path.Level)
-            {
-                rights &= X64FourLevel.Rights(_guest.Read(path.Tables[level] + entryOffset));
-            }
-
-            ShadowRole role = level > path.Level
-                ? new ShadowRole(path.Tables[level - 1], level - 1, Direct: false, rights)
-                : new ShadowRole(gpa & ~((1UL << TableGeometry.ShiftOf(level)) - 1), level - 1, Direct: true, ofPiece, (path.Entry & X64FourLevel.Global) != 0);
-            int child = _tables.Obtain(in role, CurrentRoot, ref flush);
-            _tables.Link(index, entryOffset, child, ref flush);
-            index = child;
-        }
-
-        _tables[index].WritesSinceUse = 0;
-        return index;
-    }
-
-    /// <summary>Fills the accessed entry's aligned neighbours that are absent here, accessed in the guest and backed already.</summary>
-    private void Prefetch(int leafPage, ulong address, ulong gpa, in GuestWalkPath path)
-    {
-        int slot = (int)(TableGeometry.EntryOffset(address, 0) / 8);
-        int firstSlot = slot & ~(PrefetchGroup - 1);
-        for (int neighbour = firstSlot; neighbour < firstSlot + PrefetchGroup; neighbour++)
-        {
-            ulong entryOffset = (ulong)neighbour * 8;
-            if (X64FourLevel.IsPresent(_tables.Leaves.Read(_tables[leafPage].Table + entryOffset)))
-            {
-                continue;
-            }
-
-            ulong guestEntry = path.Entry;
-            ulong page = (gpa & AddressBits.Frame) + ((ulong)(long)(neighbour - slot) << 12);
-            if (path.Level == 0)
-            {
-                guestEntry = _guest.Read((path.EntryAddress & AddressBits.Frame) + entryOffset);
-                page = TableGeometry.PageAddress(guestEntry, 0);
-            }
-
-            if (MayPrefetch(guestEntry, path.Level) && _guest.TryResolve(page, out ulong hpa) && !IsMmioPage(page))
-            {
-                _tables.SetLeaf(leafPage, entryOffset, page, hpa, guestEntry);
-            }
-        }
-    }
-
-    private bool MayPrefetch(ulong guestEntry, int level)
-        => X64FourLevel.IsPresent(guestEntry)
-           && (guestEntry & X64FourLevel.AccessedBit) != 0
-           && (guestEntry & _rules.Entries.Reserved(level, isLeaf: true)) == 0
-           && (WriteLog is null || (guestEntry & X64FourLevel.DirtyBit) == 0);
 }
