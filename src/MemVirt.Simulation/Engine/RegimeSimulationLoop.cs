@@ -4,7 +4,6 @@ using MemVirt.Core.Addresses;
 using MemVirt.Core.Faults;
 using MemVirt.Core.Sources;
 using MemVirt.Core.Tlb;
-using MemVirt.Simulation.Explain;
 using MemVirt.Simulation.Traces;
 
 namespace MemVirt.Simulation.Engine;
