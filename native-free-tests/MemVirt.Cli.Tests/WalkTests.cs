@@ -9,6 +9,15 @@ public sealed class WalkTests
     private const ulong Final = 1UL << 32, Table = 1UL << 33;
 
     [Fact]
+    public void A_table_wider_than_the_terminal_is_not_broken()
+    {
+        string[] lines = Cli.Run("walk", "--regimes", "ept", "--set", "ept.pte.reserved").Output.Split('\n');
+        string heading = Assert.Single(lines, line => line.TrimStart().StartsWith("#  reads", StringComparison.Ordinal));
+        Assert.EndsWith("served by", heading, StringComparison.Ordinal);
+        Assert.All(lines.Where(line => line.StartsWith('─')), rule => Assert.True(rule.Length >= heading.Length, rule));
+    }
+
+    [Fact]
     public void Four_references_as_text()
     {
         CliOutcome outcome = Cli.Run("walk", "--regimes", "native", "--access", "store", "--clear", "guest.pte.dirty");

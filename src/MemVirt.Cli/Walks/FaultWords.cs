@@ -42,7 +42,7 @@ internal static class FaultWords
     private static readonly (int Bit, string Name, string Clear, string Set)[] ExitInfo1 =
     [
         (0, "P", "a nested entry was not present", "the nested entries were present"),
-        (1, "RW", "a read", "a write, as is every access to a guest table"),
+        (1, "RW", "a read", "a write; every access to a guest table is one"),
         (2, "US", "not as a user access", "as a user access, as every nested walk is"),
         (3, "RSV", "no reserved bit", "a reserved bit was set in a nested entry"),
         (4, "ID", "not a code read", "a code read"),

@@ -9,11 +9,14 @@ namespace MemVirt.Cli.Walks;
 internal static class WalkReport
 {
     private const int NarrowestWidth = 80;
+    private const int WidestTable = 1000;
 
     public static void Write(WalkDocument document, CommandContext context)
     {
         int width = Math.Max(context.Width, NarrowestWidth);
-        IAnsiConsole console = SpectreTerminal.Create(context.Output, context.OutputIsTerminal, width);
+
+        // Lines of tables are never broken: where one is wider than the terminal, that is the terminal's affair.
+        IAnsiConsole console = SpectreTerminal.Create(context.Output, context.OutputIsTerminal, WidestTable);
         TextWriter output = context.Output;
         Paragraph(output, width, "", $"{document.Title}, {document.GuestPages} guest pages on {document.HostPages} host pages, on {document.Machine}"
             + (document.Trace is null ? ", every cache empty." : "."));
