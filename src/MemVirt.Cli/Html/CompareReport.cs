@@ -1,4 +1,3 @@
-using System.Reflection;
 using System.Text.Json;
 using MemVirt.Cli.Rendering;
 using MemVirt.Simulation.Results;
@@ -30,7 +29,7 @@ internal static class CompareReport
         {
             json.WriteStartObject();
             json.WriteString("schema", "memvirt.report/1");
-            json.WriteString("version", ProductVersion());
+            json.WriteString("version", HtmlPage.ProductVersion());
             json.WriteString("command", content.Command);
             json.WriteStartArray("machines");
             foreach (ReadOnlyMemory<byte> machine in content.Machines)
@@ -51,9 +50,6 @@ internal static class CompareReport
 
         return bytes.ToArray();
     }
-
-    internal static string ProductVersion()
-        => Assembly.GetExecutingAssembly().GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion ?? "";
 
     private static void WriteComparison(Utf8JsonWriter json, string title, int machine, ComparisonResult result)
     {

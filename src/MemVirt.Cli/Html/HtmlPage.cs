@@ -40,6 +40,10 @@ internal static class HtmlPage
         writer.WriteLine("</script>\n</body>\n</html>");
     }
 
+    /// <summary>The program's version, which pages name.</summary>
+    internal static string ProductVersion()
+        => Assembly.GetExecutingAssembly().GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion ?? "";
+
     private static string Resource(string name)
     {
         using Stream stream = Assembly.GetExecutingAssembly().GetManifestResourceStream($"MemVirt.Html.{name}")

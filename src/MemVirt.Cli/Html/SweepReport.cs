@@ -21,7 +21,7 @@ internal static class SweepReport
         {
             json.WriteStartObject();
             json.WriteString("schema", "memvirt.sweep-report/1");
-            json.WriteString("version", CompareReport.ProductVersion());
+            json.WriteString("version", HtmlPage.ProductVersion());
             json.WriteString("command", command);
             json.WritePropertyName("definition");
             document.RootElement.GetProperty("definition").WriteTo(json);

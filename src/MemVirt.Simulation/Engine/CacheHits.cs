@@ -43,19 +43,21 @@ internal sealed class CacheHits(PagingStructureCaches? caches, NestedTlb? nested
         SkippedBy found = SkippedBy.None;
         for (SkippedBy cache = first; cache <= last; cache++)
         {
-            long hits = HitsOf(cache);
-            if (hits != _seen[(int)cache])
-            {
-                _seen[(int)cache] = hits;
-                found = found == SkippedBy.None ? cache : found;
-            }
+            found = HasHit(cache) && found == SkippedBy.None ? cache : found;
         }
 
         return found;
     }
 
-    /// <summary>Hits of a cache so far.</summary>
-    internal long HitsOf(SkippedBy cache) => cache switch
+    /// <summary>Whether a cache has hit since last asked about.</summary>
+    internal bool HasHit(SkippedBy cache)
+    {
+        long before = _seen[(int)cache];
+        _seen[(int)cache] = HitsOf(cache);
+        return _seen[(int)cache] != before;
+    }
+
+    private long HitsOf(SkippedBy cache) => cache switch
     {
         SkippedBy.NestedTlb => nestedTlb?.Hits ?? 0,
         <= SkippedBy.Pde => caches?.HitsAt(4 - (int)cache) ?? 0,

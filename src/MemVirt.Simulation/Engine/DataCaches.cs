@@ -7,9 +7,6 @@ namespace MemVirt.Simulation.Engine;
 internal sealed class DataCaches
 {
     private const int LineShift = 6;
-    /// <summary>Who may serve an access: three levels and memory.</summary>
-    internal const int Servers = Levels + 1;
-
     private const int Levels = 3;
     private const ulong ValidTag = 1UL << 63;
     private readonly TagDirectory[] _levels;
@@ -41,9 +38,6 @@ internal sealed class DataCaches
 
     /// <summary>Cycles of an access that a level served: 0 to 2, and 3 for memory.</summary>
     internal double LatencyAt(int level) => _latencies[level];
-
-    /// <summary>Walks' reads so far that a level served, as <see cref="AccessByWalk"/> numbers them.</summary>
-    internal long WalkReadsAt(int level) => _walkHits[level];
 
     internal void AccessByData(ulong hostAddress) => _dataHits[Access(hostAddress >> LineShift, 0)]++;
 

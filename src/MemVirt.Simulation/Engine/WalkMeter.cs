@@ -32,7 +32,8 @@ internal sealed class WalkMeter(DataCaches? caches, double readCycles, WalkGrid?
     /// <summary>The reads of completed walks cell by cell, where they are counted so.</summary>
     internal WalkGrid? Grid => grid;
 
-    internal void Count(TableKind kind, int level, ulong hostAddress)
+    /// <summary>Counts a read; returns the level of the data caches that served it, −1 where there are none.</summary>
+    internal int Count(TableKind kind, int level, ulong hostAddress)
     {
         switch (kind)
         {
@@ -47,8 +48,9 @@ internal sealed class WalkMeter(DataCaches? caches, double readCycles, WalkGrid?
                 break;
         }
 
-        int servedBy = caches?.AccessByWalk(hostAddress) ?? 0;
+        int servedBy = caches?.AccessByWalk(hostAddress) ?? -1;
         grid?.Read(kind, level, caches?.LatencyAt(servedBy) ?? readCycles);
+        return servedBy;
     }
 
     internal void Completed()
@@ -81,9 +83,9 @@ internal readonly struct MeteredReader(SparseMemory memory, WalkMeter meter) : I
 {
     public ulong Read(ulong hostAddress, TableKind kind, int level)
     {
-        meter.Count(kind, level, hostAddress);
+        int servedBy = meter.Count(kind, level, hostAddress);
         ulong entry = memory.Read(hostAddress);
-        meter.Recording?.Read(kind, level, hostAddress, entry);
+        meter.Recording?.Read(kind, level, hostAddress, entry, servedBy);
         return entry;
     }
 

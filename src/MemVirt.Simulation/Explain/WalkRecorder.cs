@@ -6,8 +6,8 @@ using MemVirt.Simulation.Machines;
 namespace MemVirt.Simulation.Explain;
 
 /// <summary>
-/// Lays a walk as it is made over the walk without caches: what is read where, and which cache's hit stands for what is left out. Who
-/// served is told by whose hit count has grown since the last read.
+/// Lays a walk as it is made over the walk without caches: what is read where, and which cache's hit stands for what is left out. Which
+/// cache served is told by whose hit count has grown since the last read.
 /// </summary>
 internal sealed class WalkRecorder
 {
@@ -19,8 +19,6 @@ internal sealed class WalkRecorder
 
     private readonly RegimeHardware _hardware;
     private readonly CacheHits _hits;
-    private readonly long[] _seen = new long[(int)SkippedBy.Count];
-    private readonly long[] _seenReads = new long[DataCaches.Servers];
     private readonly double _readCycles;
     private readonly double _cacheCycles;
     private readonly List<WalkReference> _references;
@@ -39,14 +37,13 @@ internal sealed class WalkRecorder
         _cacheCycles = machine.WalkCaches?.Latency ?? 0;
         _references = bare;
         _ = Grown();
-        _ = ServedBy();
     }
 
-    /// <summary>A read of the walk.</summary>
-    internal void Read(TableKind kind, int level, ulong hostAddress, ulong entry)
+    /// <summary>A read of the walk, served by a level of the data caches, or by −1 where there are none.</summary>
+    internal void Read(TableKind kind, int level, ulong hostAddress, ulong entry, int servedBy)
     {
-        WalkServer server = ServedBy();
-        double cycles = server == WalkServer.Walker ? _readCycles : _hardware.DataCaches!.LatencyAt(server - WalkServer.L1d);
+        WalkServer server = servedBy < 0 ? WalkServer.Walker : WalkServer.L1d + servedBy;
+        double cycles = servedBy < 0 ? _readCycles : _hardware.DataCaches!.LatencyAt(servedBy);
         List<SkippedBy> grown = Grown();
 
         // The same second-stage entries are read for the sake of every level of the guest: the guest's cache decides which is next.
@@ -131,31 +128,12 @@ internal sealed class WalkRecorder
         var grown = new List<SkippedBy>();
         for (SkippedBy cache = SkippedBy.Pml4e; cache <= SkippedBy.NestedPde; cache++)
         {
-            long hits = _hits.HitsOf(cache);
-            if (hits != _seen[(int)cache])
+            if (_hits.HasHit(cache))
             {
-                _seen[(int)cache] = hits;
                 grown.Add(cache);
             }
         }
 
         return grown;
-    }
-
-    /// <summary>The level of the data caches that served the last read.</summary>
-    private WalkServer ServedBy()
-    {
-        WalkServer server = WalkServer.Walker;
-        for (int level = 0; _hardware.DataCaches is { } caches && level < DataCaches.Servers; level++)
-        {
-            long reads = caches.WalkReadsAt(level);
-            if (reads != _seenReads[level])
-            {
-                _seenReads[level] = reads;
-                server = WalkServer.L1d + level;
-            }
-        }
-
-        return server;
     }
 }

@@ -1,4 +1,5 @@
 using MemVirt.Core.Addresses;
+using MemVirt.Simulation.Engine;
 using MemVirt.Simulation.Machines;
 using MemVirt.Simulation.Results;
 using MemVirt.Simulation.Traces;
@@ -70,7 +71,6 @@ public static class Sweep
 
     private static SweepRow RowOf(int point, string trace, ComparisonPoint at, ComparisonResult result, RegimeResult regime)
     {
-        WalkCacheHitCounts hits = regime.WalkCacheHits;
         return new SweepRow(
             point,
             trace,
@@ -85,7 +85,7 @@ public static class Sweep
             regime.Tlb.L2.Misses,
             regime.Walks,
             regime.WalkReferences.Total,
-            hits.Pml4e + hits.Pdpte + hits.Pde + hits.NestedTlb + hits.NestedPml4e + hits.NestedPdpte + hits.NestedPde,
+            ResultBuilder.Sum(regime.WalkCacheHits),
             regime.Events.GuestPageFaults,
             regime.Events.Exits,
             regime.Cycles.Base,
