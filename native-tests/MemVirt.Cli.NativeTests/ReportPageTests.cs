@@ -61,9 +61,9 @@ public sealed class ReportPageTests
         OpenPage open = await browser.Open(folder.File("r.html"), 1400);
         ILocator tip = open.Page.Locator("#tip");
         await open.Page.Locator("#overhead-chart rect").First.HoverAsync();
-        Assert.Contains("native, base: ", await tip.TextContentAsync(), StringComparison.Ordinal);
+        await Assertions.Expect(tip).ToContainTextAsync("native, base: ");
         await open.Page.Locator("#grid-ept td[tabindex]").First.FocusAsync();
-        Assert.Contains("EPT PML4E for the guest's PML4E", await tip.TextContentAsync(), StringComparison.Ordinal);
+        await Assertions.Expect(tip).ToContainTextAsync("EPT PML4E for the guest's PML4E");
         await open.Page.Locator("#misses-chart svg").FocusAsync();
         await open.Page.Keyboard.PressAsync("End");
         string last = (await tip.TextContentAsync())!;
@@ -94,7 +94,7 @@ public sealed class ReportPageTests
         OpenPage open = await browser.Open(folder.File("r.html"), 1400);
         Assert.Equal(2, await open.Get<int>("document.querySelectorAll('#overview tbody tr').length"));
         await open.Page.Locator("#choose").SelectOptionAsync("1");
-        Assert.Equal("The machine: zen4", await open.Page.Locator("#machine-title").TextContentAsync());
+        await Assertions.Expect(open.Page.Locator("#machine-title")).ToHaveTextAsync("The machine: zen4");
         Assert.Equal(1, await open.Get<int>("document.querySelectorAll('#overhead-chart').length"));
         Assert.Empty(open.Complaints);
     }
@@ -123,7 +123,8 @@ public sealed class ReportPageTests
         await open.Page.Locator("#axis").SelectOptionAsync("machines");
         await open.Page.Locator("#curve-0 svg").WaitForAsync();
         await open.Page.Locator("#points summary").ClickAsync();
-        Assert.Equal(8, await open.Get<int>("document.querySelectorAll('#points tbody tr').length"));
+        // A page hears that its table was opened after the click has come back.
+        await Assertions.Expect(open.Page.Locator("#points tbody tr")).ToHaveCountAsync(8);
         await LooksRight(open, width, ColorScheme.Light);
         Assert.Empty(open.Complaints);
     }

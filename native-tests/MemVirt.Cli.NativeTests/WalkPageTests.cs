@@ -45,21 +45,21 @@ public sealed class WalkPageTests
         ILocator ept = open.Page.Locator("#walk-ept");
         Assert.True(await ept.Locator(".previous").IsDisabledAsync());
         await ept.Locator(".next").ClickAsync();
-        Assert.Equal("2. EPT PDPTE", await ept.Locator(".detail h3").TextContentAsync());
+        await Assertions.Expect(ept.Locator(".detail h3")).ToHaveTextAsync("2. EPT PDPTE");
         await open.Page.Keyboard.PressAsync("ArrowRight");
         await open.Page.Keyboard.PressAsync("ArrowRight");
         await open.Page.Keyboard.PressAsync("ArrowLeft");
-        Assert.Equal("3. EPT PDE", await ept.Locator(".detail h3").TextContentAsync());
+        await Assertions.Expect(ept.Locator(".detail h3")).ToHaveTextAsync("3. EPT PDE");
         await ept.Locator(".grid").FocusAsync();
         await open.Page.Keyboard.PressAsync("End");
-        Assert.Equal("19. EPT PTE", await ept.Locator(".detail h3").TextContentAsync());
+        await Assertions.Expect(ept.Locator(".detail h3")).ToHaveTextAsync("19. EPT PTE");
         Assert.Equal("19", await ept.Locator("td.current").GetAttributeAsync("data-number"));
         Assert.Equal("19", await ept.Locator("td.faulted").GetAttributeAsync("data-number"));
         Assert.Contains("not writable", await ept.Locator(".detail").TextContentAsync(), StringComparison.Ordinal);
         Assert.Contains("0xab", await ept.Locator(".fault").TextContentAsync(), StringComparison.Ordinal);
         await ept.Locator("td[data-number='5'] button").ClickAsync();
-        Assert.Equal("5. guest PML4E", await ept.Locator(".detail h3").TextContentAsync());
-        Assert.Equal("1. guest PML4E", await open.Page.Locator("#walk-native .detail h3").TextContentAsync());
+        await Assertions.Expect(ept.Locator(".detail h3")).ToHaveTextAsync("5. guest PML4E");
+        await Assertions.Expect(open.Page.Locator("#walk-native .detail h3")).ToHaveTextAsync("1. guest PML4E");
 
         // From the heading on, the Tab key alone reaches both grids.
         var reached = new HashSet<string>();
