@@ -21,7 +21,7 @@ public class GuestMemoryBenchmarks : IDisposable
     private readonly byte[] _buffer = new byte[4096];
     private readonly byte[] _plain = GC.AllocateArray<byte>(Pages * 4096, pinned: true);
     private readonly GuestVirtualAddress[] _addresses = new GuestVirtualAddress[Values];
-    private GuestVirtualMemory<TwoStageSource<X64FourLevel, IdentityStage, HostTableReader>> _guest = null!;
+    private GuestVirtualMemory _guest = null!;
 
     [GlobalSetup]
     public void Setup()

@@ -6,6 +6,7 @@ using MemVirt.Core.Formats;
 using MemVirt.Core.Invalidation;
 using MemVirt.Core.Memory;
 using MemVirt.Core.Registers;
+using MemVirt.Core.Sources;
 using MemVirt.Core.Stages;
 using MemVirt.Core.Walking;
 
@@ -20,7 +21,7 @@ public class InvalidationBenchmarks : IDisposable
     private const ulong Start = 0x7F12_4000_0000;
     private const ulong NoFlush = 1UL << 63;
     private readonly SparseMemory _memory = new();
-    private PagingUnit<IdentityStage, HostTableReader> _processor = null!;
+    private PagingUnit<PagingSource<IdentityStage, HostTableReader>> _processor = null!;
     private ulong _root;
 
     [GlobalSetup]

@@ -25,7 +25,7 @@ public static class EmulatorMemory
         PageTableEditor<X64FourLevel, PooledTableSpace>.Map(
             ref tables, cr3, Stack, HostPhysicalAddress.Create(0x20_0000), PageSize.Size4K, AccessRights.Read | AccessRights.User)
             .LeaveStale("no processor runs yet");
-        PagingUnit<IdentityStage, HostTableReader> processor = MmuFactory.NativeProcessor(memory, ProcessorFeatures.Everything, new PagingRegisters
+        PagingUnit<PagingSource<IdentityStage, HostTableReader>> processor = MmuFactory.NativeProcessor(memory, ProcessorFeatures.Everything, new PagingRegisters
         {
             Cr0 = Cr0.Paging | Cr0.ProtectionEnable | Cr0.WriteProtect,
             Cr3 = cr3,
@@ -33,7 +33,7 @@ public static class EmulatorMemory
             Efer = Efer.LongModeEnable | Efer.LongModeActive | Efer.NoExecuteEnable,
             CurrentPrivilegeLevel = 3,
         });
-        var guest = new GuestVirtualMemory<PagingSource<IdentityStage, HostTableReader>>(processor.Mmu, memory);
+        var guest = new GuestVirtualMemory(processor.Mmu, memory);
 
         memory.Write(0x20_0010, 42);
         guest.Read(GuestVirtualAddress.Create(Stack + 0x10), out ulong value);

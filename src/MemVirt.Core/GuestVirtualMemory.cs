@@ -3,18 +3,16 @@ using MemVirt.Core.Access;
 using MemVirt.Core.Addresses;
 using MemVirt.Core.Faults;
 using MemVirt.Core.Memory;
-using MemVirt.Core.Sources;
 
 namespace MemVirt.Core;
 
 /// <summary>
 /// Memory as software behind an MMU sees it: values and bytes at guest-virtual addresses. Details of a fault come from
-/// <see cref="Mmu{TSource}.TranslateBeyondFront"/> for the address that is told. As safe for concurrent use as its MMU: one thread.
+/// <see cref="Mmu.TranslateBeyondFront"/> for the address that is told. As safe for concurrent use as its MMU: one thread.
 /// </summary>
 /// <param name="mmu">Translates.</param>
 /// <param name="memory">Host memory, where the pages lie.</param>
-public sealed class GuestVirtualMemory<TSource>(Mmu<TSource> mmu, SparseMemory memory)
-    where TSource : struct, ITranslationSource
+public sealed class GuestVirtualMemory(Mmu mmu, SparseMemory memory)
 {
     private const int PageBytes = 4096;
 

@@ -45,9 +45,9 @@ public static class MmuFactory
     /// <param name="features">What CPUID says.</param>
     /// <param name="registers">Registers taken for valid.</param>
     /// <param name="caches">Paging-structure caches, or null.</param>
-    public static PagingUnit<IdentityStage, HostTableReader> NativeProcessor(
+    public static PagingUnit<PagingSource<IdentityStage, HostTableReader>> NativeProcessor(
         SparseMemory memory, ProcessorFeatures features, in PagingRegisters registers, PagingStructureCaches? caches = null)
-        => new(features, default, new HostTableReader(memory), in registers, caches);
+        => Processor(features, default(IdentityStage), new HostTableReader(memory), in registers, caches);
 
     /// <summary>A virtual processor under four-level EPT.</summary>
     /// <param name="memory">Host memory, which holds the EPT tables and the guest's pages.</param>
@@ -58,25 +58,43 @@ public static class MmuFactory
     /// <param name="caches">Paging-structure caches, or null.</param>
     /// <param name="nestedTlb">A nested TLB, or null.</param>
     /// <param name="log">A page-modification log, or null.</param>
-    public static PagingUnit<NestedStage<EptFormat, HostTableReader>, HostTableReader> EptProcessor(
+    public static PagingUnit<PagingSource<NestedStage<EptFormat, HostTableReader>, HostTableReader>> EptProcessor(
         SparseMemory memory, ulong eptRoot, EptSettings settings, ProcessorFeatures features, in PagingRegisters registers,
         PagingStructureCaches? caches = null, NestedTlb? nestedTlb = null, PageModificationLog? log = null)
     {
         var reader = new HostTableReader(memory);
         var stage = new NestedStage<EptFormat, HostTableReader>(
             reader, eptRoot, context: 1, nestedTlb, rules: SecondStageRules.Ept(settings), log: log);
-        return new(features, stage, reader, in registers, caches);
+        return Processor(features, stage, reader, in registers, caches);
     }
 
     /// <summary>A virtual processor under four-level nested paging; the parameters are those of <see cref="EptProcessor"/>.</summary>
-    public static PagingUnit<NestedStage<NptFormat, HostTableReader>, HostTableReader> NptProcessor(
+    public static PagingUnit<PagingSource<NestedStage<NptFormat, HostTableReader>, HostTableReader>> NptProcessor(
         SparseMemory memory, ulong nestedCr3, NptSettings settings, ProcessorFeatures features, in PagingRegisters registers,
         PagingStructureCaches? caches = null, NestedTlb? nestedTlb = null)
     {
         var reader = new HostTableReader(memory);
         var stage = new NestedStage<NptFormat, HostTableReader>(
             reader, nestedCr3, context: 1, nestedTlb, rules: SecondStageRules.Npt(settings));
-        return new(features, stage, reader, in registers, caches);
+        return Processor(features, stage, reader, in registers, caches);
+    }
+
+    /// <summary>A processor over any second stage, its entries read in any way.</summary>
+    /// <param name="features">What CPUID says.</param>
+    /// <param name="stage">The second stage.</param>
+    /// <param name="reader">Reads entries.</param>
+    /// <param name="registers">Registers taken for valid.</param>
+    /// <param name="caches">Paging-structure caches, or null.</param>
+    /// <param name="tlbEntries">Entries of the tagged TLB.</param>
+    /// <param name="tlbWays">Its ways.</param>
+    public static PagingUnit<PagingSource<TStage, TReader>> Processor<TStage, TReader>(
+        ProcessorFeatures features, TStage stage, TReader reader, in PagingRegisters registers, PagingStructureCaches? caches = null,
+        int tlbEntries = 2048, int tlbWays = 8)
+        where TStage : struct, ISecondStage
+        where TReader : struct, ITableReader
+    {
+        var rules = new GuestRules(features, registers);
+        return new(features, rules, new PagingSource<TStage, TReader>(stage, reader, rules, caches), in registers, tlbEntries, tlbWays);
     }
 
     private static Mmu<TwoStageSource<X64FourLevel, NestedStage<TFormat, HostTableReader>, HostTableReader>> Nested<TFormat>(

@@ -2,89 +2,34 @@ using System.Runtime.CompilerServices;
 using MemVirt.Core.Access;
 using MemVirt.Core.Addresses;
 using MemVirt.Core.Faults;
-using MemVirt.Core.Invalidation;
-using MemVirt.Core.MemoryTypes;
 using MemVirt.Core.Registers;
 using MemVirt.Core.Sources;
-using MemVirt.Core.Stages;
-using MemVirt.Core.Walking;
 
 namespace MemVirt.Core;
 
-/// <summary>How a write of a control register ended.</summary>
-public enum RegisterWriteOutcome : byte
-{
-    /// <summary>The register is written, and what the manual says is forgotten.</summary>
-    Done,
-
-    /// <summary>#GP(0); nothing has changed.</summary>
-    GeneralProtection,
-
-    /// <summary>The PDPTEs of PAE paging could not be read through the second stage; nothing has changed.</summary>
-    SecondStageFault,
-}
-
 /// <summary>
-/// The paging side of one logical processor: its registers, the instructions that change them or invalidate translations, and the
-/// MMU that follows them in whatever paging mode they choose (Intel SDM Vol. 3A ch. 4). Serves one thread; no call allocates.
+/// The paging side of one logical processor as its instructions see it, whatever translates behind: <see cref="PagingUnit{TSource}"/>
+/// is the one there is. Serves one thread; no call allocates.
 /// </summary>
-/// <typeparam name="TStage">What guest-physical addresses go through: none, EPT or NPT.</typeparam>
-/// <typeparam name="TReader">How entries are read.</typeparam>
-public sealed class PagingUnit<TStage, TReader>
-    where TStage : struct, ISecondStage
-    where TReader : struct, ITableReader
+public abstract class PagingUnit
 {
-    private readonly ProcessorFeatures _features;
-    private readonly GuestRules _rules;
-    private PagingRegisters _registers;
-    private LinearAddressRules _linear;
-    private ushort _virtualProcessor;
-    private ushort _secondStage;
+    private protected PagingRegisters _registers;
+    private protected LinearAddressRules _linear;
+    private readonly Mmu _mmu;
 
-    /// <summary>What must be 0 in CR3 for a load that only changes root and PCID.</summary>
-    private ulong _unusualCr3 = ulong.MaxValue;
+    private protected PagingUnit(Mmu mmu) => _mmu = mmu;
 
-    /// <summary>A processor with registers as they are, which are taken for valid.</summary>
-    /// <param name="features">What CPUID says.</param>
-    /// <param name="stage">The second stage.</param>
-    /// <param name="reader">Reads entries.</param>
-    /// <param name="registers">The registers; in PAE mode the PDPTE registers are loaded by <see cref="TryReloadPdptes"/>.</param>
-    /// <param name="caches">Paging-structure caches, or null.</param>
-    /// <param name="tlbEntries">Entries of the tagged TLB.</param>
-    /// <param name="tlbWays">Its ways.</param>
-    public PagingUnit(
-        ProcessorFeatures features, TStage stage, TReader reader, in PagingRegisters registers, PagingStructureCaches? caches = null,
-        int tlbEntries = 2048, int tlbWays = 8)
-    {
-        _features = features;
-        _rules = new GuestRules(features, registers);
-        Mmu = new Mmu<PagingSource<TStage, TReader>>(new PagingSource<TStage, TReader>(stage, reader, _rules, caches), tlbEntries, tlbWays);
-        Commit(in registers);
-    }
-
-    /// <summary>The MMU; invalidations from elsewhere (INVEPT, a shoot-down) go to it.</summary>
-    public Mmu<PagingSource<TStage, TReader>> Mmu { get; }
+    /// <summary>The MMU.</summary>
+    public Mmu Mmu => _mmu;
 
     /// <summary>The registers.</summary>
     public ref readonly PagingRegisters Registers => ref _registers;
 
-    /// <summary>Why <see cref="RegisterWriteOutcome.SecondStageFault"/> came about.</summary>
-    public SecondStageFault LastStageFault { get; private set; }
+    /// <summary>How a pointer becomes a linear address under the registers as they are.</summary>
+    public ref readonly LinearAddressRules Linear => ref _linear;
 
     /// <summary>
-    /// PATs and MTRRs, for translations to bear memory types; null for none. CR0.CD is the registers'; a change of it shows in
-    /// translations that are walked from then on.
-    /// </summary>
-    public MemoryTypeRules? MemoryTypes
-    {
-        get => _rules.MemoryTypes;
-        set => _rules.MemoryTypes = value is null ? null : value with { CacheDisable = CacheDisable };
-    }
-
-    private bool CacheDisable => (_registers.Cr0 & Cr0.CacheDisable) != 0;
-
-    /// <summary>
-    /// Translates a pointer: linear-address masking, the canonical check, then <see cref="Mmu{TSource}"/>. Details of a
+    /// Translates a pointer: linear-address masking, the canonical check, then <see cref="Mmu"/>. Details of a
     /// fault come from <see cref="Explain"/>.
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)] // stands before each hit: bench MmuBenchmarks
@@ -96,7 +41,7 @@ public sealed class PagingUnit<TStage, TReader>
             return TranslationStatus.NotCanonical;
         }
 
-        return Mmu.Translate(GuestVirtualAddress.FromValid(linear), access, out hpa);
+        return _mmu.Translate(GuestVirtualAddress.FromValid(linear), access, out hpa);
     }
 
     /// <summary>Translates with all there is to say: the fault's code, the guest-physical address, rights, memory type.</summary>
@@ -105,71 +50,38 @@ public sealed class PagingUnit<TStage, TReader>
     /// <param name="linear">The linear address, as CR2 has it after a page fault.</param>
     public Translation Explain(ulong pointer, MemoryAccess access, out ulong linear)
         => _linear.TryCanonicalize(pointer, access != MemoryAccess.Fetch, out linear)
-            ? Mmu.TranslateBeyondFront(GuestVirtualAddress.FromValid(linear), access)
+            ? _mmu.TranslateBeyondFront(GuestVirtualAddress.FromValid(linear), access)
             : Translation.Fault(TranslationStatus.NotCanonical);
 
-    /// <summary>Translates an implicit supervisor access or one of the shadow stack; see <see cref="Mmu{TSource}.TranslateAs"/>.</summary>
+    /// <summary>Translates an implicit supervisor access or one of the shadow stack; see <see cref="Mmu.TranslateAs"/>.</summary>
     public Translation TranslateAs(ulong pointer, AccessRights needed, out ulong linear)
         => _linear.TryCanonicalize(pointer, (needed & AccessRights.Execute) == 0, out linear)
-            ? Mmu.TranslateAs(GuestVirtualAddress.FromValid(linear), needed)
+            ? _mmu.TranslateAs(GuestVirtualAddress.FromValid(linear), needed)
             : Translation.Fault(TranslationStatus.NotCanonical);
 
     /// <summary>MOV to CR0 (Intel SDM Vol. 2, Vol. 3A §2.5).</summary>
-    public RegisterWriteOutcome MoveToCr0(ulong value, bool longCodeSegment = false)
-        => Finish(ControlRegisterWrites.MoveToCr0(in _registers, _features, value, longCodeSegment));
+    public abstract RegisterWriteOutcome MoveToCr0(ulong value, bool longCodeSegment = false);
 
     /// <summary>MOV to CR3, with bit 63 where CR4.PCIDE is set (Intel SDM Vol. 3A §4.10.4.1).</summary>
-    public RegisterWriteOutcome MoveToCr3(ulong value)
-    {
-        if ((value & _unusualCr3) != 0)
-        {
-            return Finish(ControlRegisterWrites.MoveToCr3(in _registers, _features, value));
-        }
-
-        ulong cr3 = value & ~Cr3.NoInvalidation;
-        var process = (ushort)(value & Cr3.ProcessContextMask);
-        _registers.Cr3 = cr3;
-        Mmu.Source.Cr3 = cr3;
-        if (cr3 == value)
-        {
-            Mmu.SwitchProcess(process, TlbInvalidation.InvpcidContext(_virtualProcessor, process));
-        }
-        else
-        {
-            Mmu.SwitchProcess(process);
-        }
-
-        return RegisterWriteOutcome.Done;
-    }
+    public abstract RegisterWriteOutcome MoveToCr3(ulong value);
 
     /// <summary>MOV to CR4.</summary>
-    public RegisterWriteOutcome MoveToCr4(ulong value) => Finish(ControlRegisterWrites.MoveToCr4(in _registers, _features, value));
+    public abstract RegisterWriteOutcome MoveToCr4(ulong value);
 
     /// <summary>WRMSR to IA32_EFER.</summary>
-    public RegisterWriteOutcome WriteEfer(ulong value) => Finish(RightsRegisterWrites.WriteEfer(in _registers, _features, value));
+    public abstract RegisterWriteOutcome WriteEfer(ulong value);
 
     /// <summary>WRPKRU, XRSTOR of PKRU.</summary>
-    public RegisterWriteOutcome WritePkru(ulong value) => Finish(RightsRegisterWrites.WritePkru(in _registers, value));
+    public abstract RegisterWriteOutcome WritePkru(ulong value);
 
     /// <summary>WRMSR to IA32_PKRS.</summary>
-    public RegisterWriteOutcome WritePkrs(ulong value) => Finish(RightsRegisterWrites.WritePkrs(in _registers, _features, value));
+    public abstract RegisterWriteOutcome WritePkrs(ulong value);
 
     /// <summary>A change of CPL or EFLAGS.AC. Cost: a few instructions.</summary>
-    public void ChangePrivilege(byte currentPrivilegeLevel, bool alignmentCheck)
-    {
-        _registers.CurrentPrivilegeLevel = currentPrivilegeLevel;
-        _registers.AlignmentCheck = alignmentCheck;
-        Mmu.SwitchPrivilege(currentPrivilegeLevel == 3, alignmentCheck);
-    }
+    public abstract void ChangePrivilege(byte currentPrivilegeLevel, bool alignmentCheck);
 
     /// <summary>INVLPG; an address that is not canonical does nothing (Intel SDM Vol. 2).</summary>
-    public void Invlpg(ulong linear)
-    {
-        if (GuestVirtualAddress.IsCanonical(linear, Mmu.Source.LinearAddressBits))
-        {
-            Mmu.Invalidate(TlbInvalidation.Invlpg(_virtualProcessor, Mmu.Context.ProcessContext, GuestVirtualAddress.FromValid(linear)));
-        }
-    }
+    public abstract void Invlpg(ulong linear);
 
     /// <summary>
     /// INVPCID (Intel SDM Vol. 2): #GP for a type above 3, a reserved bit of the descriptor, PCID other than 0 without CR4.PCIDE for
@@ -178,127 +90,5 @@ public sealed class PagingUnit<TStage, TReader>
     /// <param name="type">0 to 3.</param>
     /// <param name="descriptorLow">Bits 63:0 of the descriptor: the PCID in bits 11:0, the rest reserved.</param>
     /// <param name="descriptorHigh">Bits 127:64: the linear address.</param>
-    public RegisterWriteOutcome Invpcid(ulong type, ulong descriptorLow, ulong descriptorHigh)
-    {
-        bool contexts = (_registers.Cr4 & Cr4.ProcessContextEnable) != 0;
-        bool isBad = type > 3
-                     || descriptorLow >> 12 != 0
-                     || (type < 2 && descriptorLow != 0 && !contexts)
-                     || (type == 0 && !GuestVirtualAddress.IsCanonical(descriptorHigh, Mmu.Source.LinearAddressBits));
-        if (isBad)
-        {
-            return RegisterWriteOutcome.GeneralProtection;
-        }
-
-        // A call each: to choose among values would build them field by field and copy them whole, which stalls.
-        switch (type)
-        {
-            case 0:
-                GuestVirtualAddress address = GuestVirtualAddress.FromValid(descriptorHigh);
-                Mmu.Invalidate(TlbInvalidation.InvpcidAddress(_virtualProcessor, (ushort)descriptorLow, address));
-                break;
-            case 1:
-                Mmu.Invalidate(TlbInvalidation.InvpcidContext(_virtualProcessor, (ushort)descriptorLow));
-                break;
-            case 2:
-                Mmu.Invalidate(TlbInvalidation.InvpcidAll(_virtualProcessor));
-                break;
-            default:
-                Mmu.Invalidate(TlbInvalidation.InvpcidAllButGlobals(_virtualProcessor));
-                break;
-        }
-
-        return RegisterWriteOutcome.Done;
-    }
-
-    /// <summary>
-    /// VM entry, VM exit or a switch of virtual processors: other registers under another tag. Nothing is forgotten; without VPID the
-    /// caller then applies <see cref="TlbInvalidation.VmTransitionWithoutVpid"/> (Intel SDM Vol. 3C §28.4.3.1).
-    /// </summary>
-    public void Load(in PagingRegisters registers, ushort virtualProcessor, ushort secondStage = 0)
-    {
-        (_virtualProcessor, _secondStage) = (virtualProcessor, secondStage);
-        Commit(in registers);
-    }
-
-    /// <summary>Loads the PDPTE registers from CR3, as VM entry to a PAE guest does without EPT; false where they could not be read.</summary>
-    public bool TryReloadPdptes()
-    {
-        bool read = Mmu.Source.TryReadPdptes(_registers.Cr3, out PageDirectoryPointers pointers, out SecondStageFault fault);
-        LastStageFault = fault;
-        if (read)
-        {
-            Mmu.Source.Pdptes = pointers;
-        }
-
-        return read;
-    }
-
-    private RegisterWriteOutcome Finish(RegisterWrite write)
-    {
-        PageDirectoryPointers pointers = default;
-        if (write.LoadsPageDirectoryPointers)
-        {
-            if (!Mmu.Source.TryReadPdptes(write.Registers.Cr3, out pointers, out SecondStageFault fault))
-            {
-                LastStageFault = fault;
-                return RegisterWriteOutcome.SecondStageFault;
-            }
-
-            write = write.WithPointers(in _registers, in pointers, _features);
-        }
-
-        if (write.GeneralProtection)
-        {
-            return RegisterWriteOutcome.GeneralProtection;
-        }
-
-        if (write.LoadsPageDirectoryPointers)
-        {
-            Mmu.Source.Pdptes = pointers;
-        }
-
-        PagingRegisters after = write.Registers;
-        Commit(in after);
-        Flush(write.Flush, write.ProcessContext);
-        return RegisterWriteOutcome.Done;
-    }
-
-    private void Commit(in PagingRegisters registers)
-    {
-        bool policyChanges = (registers.Cr0, registers.Cr4, registers.Efer, registers.Pkru, registers.Pkrs)
-                             != (_registers.Cr0, _registers.Cr4, _registers.Efer, _registers.Pkru, _registers.Pkrs);
-        _registers = registers;
-        _linear = new LinearAddressRules(registers);
-        if (policyChanges)
-        {
-            _rules.Update(in registers);
-            Mmu.PolicyChanged();
-            if (_rules.MemoryTypes is { } types && types.CacheDisable != CacheDisable)
-            {
-                MemoryTypes = types;
-            }
-        }
-
-        bool isUsual = registers.Mode >= PagingMode.FourLevel && (registers.Cr4 & Cr4.ProcessContextEnable) != 0;
-        ulong addressBits = (1UL << _features.PhysicalAddressBits) - 1;
-        _unusualCr3 = isUsual && (registers.Cr3 & ~addressBits) == 0 ? ~(addressBits | Cr3.NoInvalidation) : ulong.MaxValue;
-        Mmu.Source.Cr3 = registers.Cr3;
-        Mmu.SwitchContext(new PagingContext(
-            _virtualProcessor, RegisterWrite.ProcessContextOf(registers), registers.CurrentPrivilegeLevel == 3, _secondStage,
-            registers.AlignmentCheck));
-    }
-
-    private void Flush(RegisterFlush flush, ushort processContext)
-    {
-        switch (flush)
-        {
-            case RegisterFlush.NonGlobalOfContext:
-                Mmu.Invalidate(TlbInvalidation.InvpcidContext(_virtualProcessor, processContext));
-                break;
-            case RegisterFlush.AllOfContext or RegisterFlush.Everything:
-                Mmu.Invalidate(TlbInvalidation.InvpcidAll(_virtualProcessor));
-                break;
-        }
-    }
+    public abstract RegisterWriteOutcome Invpcid(ulong type, ulong descriptorLow, ulong descriptorHigh);
 }

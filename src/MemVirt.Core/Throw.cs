@@ -21,6 +21,10 @@ internal static class Throw
     internal static void BadGeometry(string message) => throw new ArgumentException(message);
 
     [DoesNotReturn]
+    internal static void NoWatch()
+        => throw new InvalidOperationException("The MMU watches nothing: give it a FrameWatch first.");
+
+    [DoesNotReturn]
     internal static void ContextOutOfRange(string name, uint value, uint limit)
         => throw new ArgumentOutOfRangeException(name, $"{name} {value} is above {limit}.");
 }

@@ -33,7 +33,7 @@ public sealed class PagingUnitTests : IDisposable
     [Fact]
     public void Without_paging_linear_addresses_are_physical()
     {
-        PagingUnit<IdentityStage, HostTableReader> unit = Unit(default);
+        PagingUnit<PagingSource<IdentityStage, HostTableReader>> unit = Unit(default);
         Assert.Equal(TranslationStatus.Ok, unit.Translate(0x1234_5678, MemoryAccess.Write, out Core.Addresses.HostPhysicalAddress hpa));
         Assert.Equal(0x1234_5678UL, hpa.Value);
         Assert.Equal(TranslationStatus.Ok, unit.Translate(0xFFFF_FFFF_1234_5678, MemoryAccess.Fetch, out hpa));
@@ -44,7 +44,7 @@ public sealed class PagingUnitTests : IDisposable
     [Fact]
     public void A_processor_boots_into_four_level_paging()
     {
-        PagingUnit<IdentityStage, HostTableReader> unit = Unit(default);
+        PagingUnit<PagingSource<IdentityStage, HostTableReader>> unit = Unit(default);
         Assert.Equal(RegisterWriteOutcome.GeneralProtection, unit.MoveToCr0(Cr0.Paging));
         Assert.Equal(RegisterWriteOutcome.Done, unit.MoveToCr4(Cr4.PhysicalAddressExtension));
         Assert.Equal(RegisterWriteOutcome.Done, unit.MoveToCr3(_tables.Root));
@@ -65,7 +65,7 @@ public sealed class PagingUnitTests : IDisposable
         Put32(0x10_1000 + (2 * 4), 0x0030_5007);
         Put32(0x10_0000 + (3 * 4), 0x00C0_0087);
         Put32(0x10_0000 + (4 * 4), 0x0100_0087 | (0x12 << 13));
-        PagingUnit<IdentityStage, HostTableReader> unit = Unit(new PagingRegisters
+        PagingUnit<PagingSource<IdentityStage, HostTableReader>> unit = Unit(new PagingRegisters
         {
             Cr0 = Cr0.Paging | Cr0.ProtectionEnable | Cr0.WriteProtect, Cr3 = 0x10_0000, Cr4 = Cr4.PageSizeExtensions,
         });
@@ -90,7 +90,7 @@ public sealed class PagingUnitTests : IDisposable
         {
             Cr0 = Cr0.Paging | Cr0.ProtectionEnable | Cr0.WriteProtect, Cr4 = Cr4.PhysicalAddressExtension, Efer = Efer.NoExecuteEnable,
         };
-        PagingUnit<IdentityStage, HostTableReader> unit = Unit(registers);
+        PagingUnit<PagingSource<IdentityStage, HostTableReader>> unit = Unit(registers);
         Assert.Equal(RegisterWriteOutcome.Done, unit.MoveToCr3(0x20_0020));
         Assert.Equal(0x60_0123UL, Hpa(unit, 0x123, MemoryAccess.Read));
         Put(0x20_0028, 0x20_1001);
@@ -119,7 +119,7 @@ public sealed class PagingUnitTests : IDisposable
             Cr4 = Cr4.PhysicalAddressExtension | Cr4.LinearAddress57,
             Efer = Efer.LongModeEnable | Efer.LongModeActive,
         };
-        PagingUnit<IdentityStage, HostTableReader> unit = Unit(registers);
+        PagingUnit<PagingSource<IdentityStage, HostTableReader>> unit = Unit(registers);
         Assert.Equal(PagingMode.FiveLevel, unit.Registers.Mode);
         Assert.Equal(Page + 0x5123, Hpa(unit, far + 0x123, MemoryAccess.Write));
         Assert.Equal(Page + 0x5123, Hpa(unit, far + 0x123, MemoryAccess.Write));
@@ -176,7 +176,7 @@ public sealed class PagingUnitTests : IDisposable
     [Fact]
     public void Smap_and_smep_bind_supervisor_mode_at_once()
     {
-        PagingUnit<IdentityStage, HostTableReader> unit = Long(Cr4.SupervisorAccessPrevention);
+        PagingUnit<PagingSource<IdentityStage, HostTableReader>> unit = Long(Cr4.SupervisorAccessPrevention);
         Assert.Equal(TranslationStatus.GuestProtection, unit.Translate(User, MemoryAccess.Read, out _));
         unit.ChangePrivilege(0, alignmentCheck: true);
         Assert.Equal(TranslationStatus.Ok, unit.Translate(User, MemoryAccess.Read, out _));
@@ -195,7 +195,7 @@ public sealed class PagingUnitTests : IDisposable
     [Fact]
     public void An_implicit_access_is_a_supervisor_access()
     {
-        PagingUnit<IdentityStage, HostTableReader> unit = Long(Cr4.SupervisorAccessPrevention);
+        PagingUnit<PagingSource<IdentityStage, HostTableReader>> unit = Long(Cr4.SupervisorAccessPrevention);
         unit.ChangePrivilege(3, alignmentCheck: true);
         Assert.Equal(TranslationStatus.GuestProtection, unit.Translate(Supervisor, MemoryAccess.Read, out _));
         Assert.Equal(TranslationStatus.Ok, unit.TranslateAs(Supervisor, AccessRights.Read, out _).Status);
@@ -210,7 +210,7 @@ public sealed class PagingUnitTests : IDisposable
     {
         ulong entry = _tables.EntryAt(User, 0);
         _tables.Write(entry, _tables.Read(entry) | (5UL << 59));
-        PagingUnit<IdentityStage, HostTableReader> unit = Long(Cr4.ProtectionKeysUser);
+        PagingUnit<PagingSource<IdentityStage, HostTableReader>> unit = Long(Cr4.ProtectionKeysUser);
         unit.ChangePrivilege(3, alignmentCheck: false);
         Assert.Equal(TranslationStatus.Ok, unit.Translate(User, MemoryAccess.Write, out _));
         Assert.Equal(RegisterWriteOutcome.Done, unit.WritePkru(2UL << 10));
@@ -227,7 +227,7 @@ public sealed class PagingUnitTests : IDisposable
     [Fact]
     public void Write_protection_binds_supervisor_mode_with_wp_alone()
     {
-        PagingUnit<IdentityStage, HostTableReader> unit = Long(0);
+        PagingUnit<PagingSource<IdentityStage, HostTableReader>> unit = Long(0);
         Assert.Equal(TranslationStatus.GuestProtection, unit.Translate(ReadOnly, MemoryAccess.Write, out _));
         Assert.Equal(RegisterWriteOutcome.Done, unit.MoveToCr0(Cr0.Paging | Cr0.ProtectionEnable));
         Assert.Equal(TranslationStatus.Ok, unit.Translate(ReadOnly, MemoryAccess.Write, out _));
@@ -242,7 +242,7 @@ public sealed class PagingUnitTests : IDisposable
     [Fact]
     public void Mov_to_cr3_flushes_unless_bit_63_is_set()
     {
-        PagingUnit<IdentityStage, HostTableReader> unit = Long(Cr4.ProcessContextEnable | Cr4.PageGlobalEnable);
+        PagingUnit<PagingSource<IdentityStage, HostTableReader>> unit = Long(Cr4.ProcessContextEnable | Cr4.PageGlobalEnable);
         Assert.Equal(RegisterWriteOutcome.Done, unit.MoveToCr3(_tables.Root | 3));
         Hpa(unit, User, MemoryAccess.Read);
         long walks = unit.Mmu.Walks;
@@ -262,7 +262,7 @@ public sealed class PagingUnitTests : IDisposable
     [Fact]
     public void Invpcid_checks_its_descriptor()
     {
-        PagingUnit<IdentityStage, HostTableReader> unit = Long(Cr4.ProcessContextEnable);
+        PagingUnit<PagingSource<IdentityStage, HostTableReader>> unit = Long(Cr4.ProcessContextEnable);
         Assert.Equal(RegisterWriteOutcome.GeneralProtection, unit.Invpcid(4, 0, 0));
         Assert.Equal(RegisterWriteOutcome.GeneralProtection, unit.Invpcid(1, 1 << 12, 0));
         Assert.Equal(RegisterWriteOutcome.GeneralProtection, unit.Invpcid(0, 0, 1UL << 47));
@@ -281,7 +281,7 @@ public sealed class PagingUnitTests : IDisposable
     [Fact]
     public void Masked_pointers_reach_the_page_and_fetches_do_not()
     {
-        PagingUnit<IdentityStage, HostTableReader> unit = Long(0);
+        PagingUnit<PagingSource<IdentityStage, HostTableReader>> unit = Long(0);
         ulong tagged = User | (0x2AUL << 57);
         Assert.Equal(TranslationStatus.NotCanonical, unit.Translate(tagged, MemoryAccess.Read, out _));
         Assert.Equal(RegisterWriteOutcome.Done, unit.MoveToCr3(_tables.Root | Cr3.LinearAddressMaskingUser57));
@@ -295,7 +295,7 @@ public sealed class PagingUnitTests : IDisposable
     {
         ulong entry = _tables.EntryAt(User, 0);
         _tables.Write(entry, _tables.Read(entry) | (1 << 4) | (1 << 3));
-        PagingUnit<IdentityStage, HostTableReader> unit = Long(0);
+        PagingUnit<PagingSource<IdentityStage, HostTableReader>> unit = Long(0);
         Assert.Equal(MemoryType.WriteBack, unit.Explain(User, MemoryAccess.Read, out _).MemoryType);
         unit.MemoryTypes = new MemoryTypeRules();
         unit.Mmu.Invalidate(Invalidation.TlbInvalidation.All);
@@ -312,7 +312,7 @@ public sealed class PagingUnitTests : IDisposable
     public void Shadow_stack_pages_take_shadow_stack_accesses()
     {
         const AccessRights UserShadowWrite = AccessRights.Write | AccessRights.User | AccessRights.ShadowStack;
-        PagingUnit<IdentityStage, HostTableReader> unit = Long(Cr4.ControlFlowEnforcement);
+        PagingUnit<PagingSource<IdentityStage, HostTableReader>> unit = Long(Cr4.ControlFlowEnforcement);
         Assert.Equal(TranslationStatus.Ok, unit.TranslateAs(ReadOnly, UserShadowWrite, out _).Status);
         Translation fault = unit.TranslateAs(User, UserShadowWrite, out _);
         Assert.Equal(TranslationStatus.GuestProtection, fault.Status);
@@ -327,7 +327,7 @@ public sealed class PagingUnitTests : IDisposable
     [Fact]
     public void Nothing_allocates()
     {
-        PagingUnit<IdentityStage, HostTableReader> unit = Long(Cr4.ProcessContextEnable | Cr4.ProtectionKeysUser);
+        PagingUnit<PagingSource<IdentityStage, HostTableReader>> unit = Long(Cr4.ProcessContextEnable | Cr4.ProtectionKeysUser);
         Assert.Equal(0, Allocations.Of(() =>
         {
             for (int round = 0; round < 1_000; round++)
@@ -339,7 +339,7 @@ public sealed class PagingUnitTests : IDisposable
 
     public void Dispose() => _memory.Dispose();
 
-    private void Exercise(PagingUnit<IdentityStage, HostTableReader> unit)
+    private void Exercise(PagingUnit<PagingSource<IdentityStage, HostTableReader>> unit)
     {
         unit.Translate(User, MemoryAccess.Write, out _);
         unit.ChangePrivilege(3, alignmentCheck: false);
@@ -354,16 +354,16 @@ public sealed class PagingUnitTests : IDisposable
         unit.TranslateAs(Supervisor, AccessRights.Read, out _);
     }
 
-    private static ulong Hpa(PagingUnit<IdentityStage, HostTableReader> unit, ulong pointer, MemoryAccess access)
+    private static ulong Hpa(PagingUnit<PagingSource<IdentityStage, HostTableReader>> unit, ulong pointer, MemoryAccess access)
     {
         Assert.Equal(TranslationStatus.Ok, unit.Translate(pointer, access, out Core.Addresses.HostPhysicalAddress hpa));
         return hpa.Value;
     }
 
-    private PagingUnit<IdentityStage, HostTableReader> Unit(PagingRegisters registers)
+    private PagingUnit<PagingSource<IdentityStage, HostTableReader>> Unit(PagingRegisters registers)
         => MmuFactory.NativeProcessor(_memory, ProcessorFeatures.Everything, registers);
 
-    private PagingUnit<IdentityStage, HostTableReader> Long(ulong cr4)
+    private PagingUnit<PagingSource<IdentityStage, HostTableReader>> Long(ulong cr4)
         => Unit(new PagingRegisters
         {
             Cr0 = Cr0.Paging | Cr0.ProtectionEnable | Cr0.WriteProtect,

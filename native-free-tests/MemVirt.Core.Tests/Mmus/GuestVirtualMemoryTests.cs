@@ -22,7 +22,7 @@ public sealed class GuestVirtualMemoryTests : IDisposable
     private const ulong Absent = ReadOnlyPage + 0x1000;
     private readonly SparseMemory _memory = new();
     private readonly Mmu<TwoStageSource<X64FourLevel, IdentityStage, HostTableReader>> _mmu;
-    private readonly GuestVirtualMemory<TwoStageSource<X64FourLevel, IdentityStage, HostTableReader>> _guest;
+    private readonly GuestVirtualMemory _guest;
 
     public GuestVirtualMemoryTests()
     {

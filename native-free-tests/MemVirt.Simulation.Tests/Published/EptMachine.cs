@@ -16,7 +16,7 @@ namespace MemVirt.Simulation.Tests.Published;
 internal sealed class EptMachine : IVirtualMachine
 {
     private readonly VirtualHardware _hardware;
-    private readonly PagingUnit<NestedStage<EptFormat, MeteredReader>, MeteredReader> _processor;
+    private readonly PagingUnit<PagingSource<NestedStage<EptFormat, MeteredReader>, MeteredReader>> _processor;
     private readonly ulong _root;
     private HostTableSpace _tables;
 
@@ -27,7 +27,7 @@ internal sealed class EptMachine : IVirtualMachine
         _root = _tables.AllocateTable();
         var stage = new NestedStage<EptFormat, MeteredReader>(
             _hardware.Reader, _root, context: 1, _hardware.NestedTlb, _hardware.NestedCaches);
-        _processor = new(
+        _processor = MmuFactory.Processor(
             ProcessorFeatures.Everything, stage, _hardware.Reader, VirtualHardware.Registers, _hardware.WalkCaches,
             _hardware.TlbEntries, _hardware.TlbWays);
     }

@@ -86,15 +86,15 @@ public sealed unsafe class SparseMemory : IDisposable
         return new Span<byte>(address < _flatBytes ? _flat + address : MakeFrame(address), lengthBytes);
     }
 
-    /// <summary>The byte at a physical address, to read.</summary>
+    /// <summary>The byte at a physical address, to read, and those up to the end of its frame. One compare below 64 GiB.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)] // bench GuestMemoryBenchmarks
-    internal ref readonly byte ToRead(ulong address)
+    public ref readonly byte ToRead(ulong address)
         => ref *(address < _flatBytes ? _flat + address : (byte*)_frames[address >> FrameShift] + (address & (FrameBytes - 1)));
 
-    /// <summary>The byte at a physical address, to write.</summary>
+    /// <summary>The byte at a physical address, to write, and those up to the end of its frame. It does not move while the memory lives.</summary>
     /// <exception cref="InvalidOperationException">The address lies past the limit.</exception>
     [MethodImpl(MethodImplOptions.AggressiveInlining)] // bench GuestMemoryBenchmarks
-    internal ref byte ToWrite(ulong address) => ref *(address < _flatBytes ? _flat + address : MakeFrame(address));
+    public ref byte ToWrite(ulong address) => ref *(address < _flatBytes ? _flat + address : MakeFrame(address));
 
     /// <summary>Moves on to the first frame above the flat range that was written, up to a last address; false where there is none.</summary>
     internal bool TryFindFrame(ref ulong address, ulong last)

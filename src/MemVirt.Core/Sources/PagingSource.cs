@@ -17,7 +17,7 @@ namespace MemVirt.Core.Sources;
 /// <param name="rules">What the registers make of tables and accesses; the owner updates it.</param>
 /// <param name="caches">Paging-structure caches, or null.</param>
 public struct PagingSource<TStage, TReader>(TStage stage, TReader reader, GuestRules rules, PagingStructureCaches? caches = null)
-    : ITranslationSource
+    : IPagingSource
     where TStage : struct, ISecondStage
     where TReader : struct, ITableReader
 {
@@ -26,7 +26,7 @@ public struct PagingSource<TStage, TReader>(TStage stage, TReader reader, GuestR
     private TStage _stage = stage;
     private TReader _reader = reader;
 
-    /// <summary>CR3 as MOV from CR3 reads it.</summary>
+    /// <inheritdoc/>
     public ulong Cr3 { readonly get; set; }
 
     /// <summary>The second stage, to switch its root.</summary>
@@ -42,13 +42,10 @@ public struct PagingSource<TStage, TReader>(TStage stage, TReader reader, GuestR
     /// <inheritdoc/>
     public readonly AccessPolicy Policy => rules.Policy;
 
-    /// <summary>The four PDPTE registers of PAE paging (Intel SDM Vol. 3A §4.4.1).</summary>
+    /// <inheritdoc/>
     public PageDirectoryPointers Pdptes { readonly get; set; }
 
-    /// <summary>
-    /// Reads the four PDPTEs that a CR3 names, as MOV to CR3 does in PAE paging; false where the second stage faults. That fault has
-    /// no linear address: bits 7 and 8 of an exit qualification are clear (Intel SDM Vol. 3C table 27-7).
-    /// </summary>
+    /// <inheritdoc/>
     public bool TryReadPdptes(ulong cr3, out PageDirectoryPointers pointers, out SecondStageFault fault)
     {
         const ulong LinearAddressBits = 0x180;
@@ -86,6 +83,12 @@ public struct PagingSource<TStage, TReader>(TStage stage, TReader reader, GuestR
             default:
                 return TranslateLegacy(address & uint.MaxValue, needed);
         }
+    }
+
+    /// <inheritdoc/>
+    public readonly void RegistersChanged(in PagingRegisters registers)
+    {
+        // The rules are asked at every walk.
     }
 
     /// <inheritdoc/>

@@ -79,6 +79,19 @@ public sealed class DirectTlb
     /// <summary>Drops the piece that holds a page number, whichever context it belongs to.</summary>
     public void Drop(ulong pageNumber) => _entries[pageNumber & IndexMask] = default;
 
+    /// <summary>Drops what leads to a host frame. Cost: one pass.</summary>
+    internal void DropFrame(ulong hostPage)
+    {
+        for (int i = 0; i < _entries.Length; i++)
+        {
+            ref Entry entry = ref _entries[i];
+            if (entry.HostPage == hostPage)
+            {
+                entry = default;
+            }
+        }
+    }
+
     /// <summary>
     /// Drops every piece of any page that may hold an address: of a large page, any piece may stand here. Cost: one entry where no
     /// large page was ever filled, else one pass.

@@ -14,9 +14,8 @@ public sealed partial class Mmu<TSource>
     private const int RecentContexts = 16;
     private readonly RecentContext[] _recent = new RecentContext[RecentContexts];
 
-    /// <summary>Changes the context or the privilege; forgets nothing (MOV CR3 with bit 63 set, VM entry with VPID).</summary>
-    /// <exception cref="ArgumentOutOfRangeException">The PCID has more than 12 bits.</exception>
-    public void SwitchContext(PagingContext context)
+    /// <inheritdoc/>
+    public override void SwitchContext(PagingContext context)
     {
         if (context.ProcessContext > PagingContext.MaxProcessContext)
         {
@@ -43,16 +42,16 @@ public sealed partial class Mmu<TSource>
         Invalidate(in invalidation);
     }
 
-    /// <summary>Changes CPL and EFLAGS.AC. Cost: a few instructions; nothing is forgotten.</summary>
-    public void SwitchPrivilege(bool user, bool alignmentCheck)
+    /// <inheritdoc/>
+    public override void SwitchPrivilege(bool user, bool alignmentCheck)
     {
         _context = _context with { User = user, AlignmentCheck = alignmentCheck };
         SetPrivilege();
         _frontPrefix = _privilegePrefix | TlbTag.ContextBits(_contextNumber);
     }
 
-    /// <summary>Forgets what an invalidation names: the one place where that happens.</summary>
-    public void Invalidate(in TlbInvalidation invalidation)
+    /// <inheritdoc/>
+    public override void Invalidate(in TlbInvalidation invalidation)
     {
         if (_meter is not null && NoticeListener())
         {
