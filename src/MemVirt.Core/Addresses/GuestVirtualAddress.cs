@@ -37,7 +37,7 @@ public readonly record struct GuestVirtualAddress
         => (ulong)((long)(value << (64 - linearBits)) >> (64 - linearBits)) == value;
 
     /// <summary>An address that is known to be canonical.</summary>
-    internal static GuestVirtualAddress FromValid(ulong value) => new(value);
+    public static GuestVirtualAddress FromValid(ulong value) => new(value);
 
     /// <summary>The page number of the given size: bits 56 down to the size's logarithm.</summary>
     public ulong PageNumber(PageSize size) => (Value & AddressBits.Mask57) >> (int)size;

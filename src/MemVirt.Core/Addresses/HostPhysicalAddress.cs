@@ -21,7 +21,7 @@ public readonly record struct HostPhysicalAddress
     }
 
     /// <summary>An address that is known to have at most 52 bits.</summary>
-    internal static HostPhysicalAddress FromValid(ulong value) => new(value);
+    public static HostPhysicalAddress FromValid(ulong value) => new(value);
 
     /// <summary>The number of the 4 KiB frame that holds the address.</summary>
     public ulong Frame() => Value >> (int)PageSize.Size4K;

@@ -9,6 +9,9 @@ namespace MemVirt.Core.Memory;
 /// </summary>
 public sealed class FrameWatch
 {
+    /// <summary>Every kind of access: what is no RAM.</summary>
+    public const AccessRights Everything = AccessRights.Read | AccessRights.Write | AccessRights.Execute;
+
     private const int FrameShift = 12;
     private readonly byte[] _kinds;
 
@@ -21,7 +24,7 @@ public sealed class FrameWatch
     public AccessRights Of(ulong hpa)
     {
         ulong frame = hpa >> FrameShift;
-        return frame < (ulong)_kinds.Length ? (AccessRights)_kinds[frame] : AccessRights.Read | AccessRights.Write | AccessRights.Execute;
+        return frame < (ulong)_kinds.Length ? (AccessRights)_kinds[frame] : Everything;
     }
 
     /// <summary>Watches a frame's accesses of some kinds too. What an MMU's front holds is its affair: <see cref="Mmu.StartWatching"/>.</summary>

@@ -1,0 +1,18 @@
+using MemVirt.Cpu.Decoding;
+using MemVirt.Cpu.Interrupts;
+
+namespace MemVirt.Cpu.Execution;
+
+/// <summary>What is no instruction, or none of this processor's: #UD.</summary>
+internal static unsafe class Undefined
+{
+    public static Op* Execute(Processor processor, Op* op) => processor.Raise(op, Vector.InvalidOpcode);
+
+    /// <summary>An instruction that exists but is not implemented; the processor tells who asked to know.</summary>
+    public static Op* Unimplemented(Processor processor, Op* op)
+    {
+        processor.Statistics.Unimplemented++;
+        processor.UnimplementedMet?.Invoke(processor.RipOf(op->Offset), (Iced.Intel.Code)op->Extra);
+        return processor.Raise(op, Vector.InvalidOpcode);
+    }
+}

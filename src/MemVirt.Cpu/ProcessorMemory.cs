@@ -1,0 +1,390 @@
+using System.Runtime.CompilerServices;
+using MemVirt.Core.Access;
+using MemVirt.Core.Addresses;
+using MemVirt.Core.Faults;
+using MemVirt.Core.Memory;
+using MemVirt.Core.Sources;
+using MemVirt.Cpu.Decoding;
+using MemVirt.Cpu.Execution;
+using MemVirt.Cpu.Interrupts;
+using MemVirt.Cpu.Spaces;
+
+namespace MemVirt.Cpu;
+
+/// <content>Memory: one compare on the way that is nearly always taken, and everything else.</content>
+internal sealed unsafe partial class Processor
+{
+    private const int PageBytes = 4096;
+    private const ulong PageMask = PageBytes - 1;
+
+    // Where a read-modify-write that may not work in place works: what crosses pages, devices, watched frames.
+    private readonly byte* _scratch = (byte*)System.Runtime.InteropServices.NativeMemory.AllocZeroed(64);
+    private bool _isInScratch;
+    private Piece _first;
+    private Piece _second;
+
+    /// <summary>The linear address of a memory operand, before it is checked.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal ulong Address(Op* op)
+    {
+        byte* r = R;
+        ulong effective = *(ulong*)(r + op->Base) + (*(ulong*)(r + op->Index) << op->Scale) + op->Displacement;
+        return (effective & op->AddressMask) + *(ulong*)(r + op->Segment);
+    }
+
+    /// <summary>The effective address of a memory operand: LEA.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal ulong EffectiveAddress(Op* op)
+    {
+        byte* r = R;
+        return (*(ulong*)(r + op->Base) + (*(ulong*)(r + op->Index) << op->Scale) + op->Displacement) & op->AddressMask;
+    }
+
+    /// <summary>Where memory can be read or written at once, all of it in one page of RAM that nobody watches; null elsewhere.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal byte* TryDirect(ulong pointer, int sizeBytes, MemoryAccess access)
+    {
+        if ((pointer & PageMask) <= (ulong)(PageBytes - sizeBytes)
+            && _unit.Linear.TryCanonicalize(pointer, dataAccess: true, out ulong linear)
+            && _mmu.TryTranslate(GuestVirtualAddress.FromValid(linear), access, out HostPhysicalAddress hpa))
+        {
+            return (byte*)Unsafe.AsPointer(ref _memory.ToWrite(hpa.Value));
+        }
+
+        return null;
+    }
+
+    /// <summary>Reads a value; false where that faults, and then RIP is the instruction's and the exception waits.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal bool Load<TWidth>(Op* op, ulong pointer, out ulong value)
+        where TWidth : struct, IWidth
+    {
+        byte* direct = TryDirect(pointer, TWidth.Bits / 8, MemoryAccess.Read);
+        if (direct != null)
+        {
+            value = TWidth.Get(direct);
+            return true;
+        }
+
+        return LoadSlowly(op, pointer, TWidth.Bits / 8, out value);
+    }
+
+    /// <summary>Writes a value; false where that faults.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal bool Store<TWidth>(Op* op, ulong pointer, ulong value)
+        where TWidth : struct, IWidth
+    {
+        byte* direct = TryDirect(pointer, TWidth.Bits / 8, MemoryAccess.Write);
+        if (direct != null)
+        {
+            TWidth.Put(direct, value);
+            return true;
+        }
+
+        return StoreSlowly(op, pointer, TWidth.Bits / 8, value);
+    }
+
+    /// <summary>
+    /// Where a value is read and then written, its right to be written checked; null where that faults. <see cref="EndModify"/>
+    /// follows the write.
+    /// </summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal byte* BeginModify(Op* op, ulong pointer, int sizeBytes)
+    {
+        byte* direct = TryDirect(pointer, sizeBytes, MemoryAccess.Write);
+        return direct != null ? direct : BeginModifySlowly(op, pointer, sizeBytes);
+    }
+
+    /// <summary>Ends what <see cref="BeginModify"/> began.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal void EndModify(Op* op, byte* place, int sizeBytes)
+    {
+        if (_isInScratch)
+        {
+            EndModifySlowly(op, place, sizeBytes);
+        }
+    }
+
+    /// <summary>Reads bytes, at most 512; false where that faults.</summary>
+    internal bool LoadBytes(Op* op, ulong pointer, Span<byte> bytes)
+    {
+        fixed (byte* into = bytes)
+        {
+            byte* direct = TryDirect(pointer, bytes.Length, MemoryAccess.Read);
+            if (direct != null)
+            {
+                new ReadOnlySpan<byte>(direct, bytes.Length).CopyTo(bytes);
+                return true;
+            }
+
+            return Access(op, pointer, into, bytes.Length, MemoryAccess.Read);
+        }
+    }
+
+    /// <summary>Writes bytes, at most 512; false where that faults, and then none is written.</summary>
+    internal bool StoreBytes(Op* op, ulong pointer, ReadOnlySpan<byte> bytes)
+    {
+        fixed (byte* from = bytes)
+        {
+            byte* direct = TryDirect(pointer, bytes.Length, MemoryAccess.Write);
+            if (direct != null)
+            {
+                bytes.CopyTo(new Span<byte>(direct, bytes.Length));
+                return true;
+            }
+
+            return Access(op, pointer, from, bytes.Length, MemoryAccess.Write);
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private bool LoadSlowly(Op* op, ulong pointer, int sizeBytes, out ulong value)
+    {
+        ulong read = 0;
+        bool done = Access(op, pointer, (byte*)&read, sizeBytes, MemoryAccess.Read);
+        value = read;
+        return done;
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private bool StoreSlowly(Op* op, ulong pointer, int sizeBytes, ulong value)
+        => Access(op, pointer, (byte*)&value, sizeBytes, MemoryAccess.Write);
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private byte* BeginModifySlowly(Op* op, ulong pointer, int sizeBytes)
+    {
+        // The read of a read-modify-write is judged as a write (Intel SDM Vol. 3A §4.7, W/R).
+        if (!TryPieces(op, pointer, sizeBytes, MemoryAccess.Write, out Piece first, out Piece second))
+        {
+            return null;
+        }
+
+        if (second.LengthBytes == 0 && first.Host != null && !first.IsWatched)
+        {
+            return first.Host;
+        }
+
+        byte* scratch = _scratch;
+        Read(in first, scratch);
+        Read(in second, scratch + first.LengthBytes);
+        _isInScratch = true;
+        _first = first;
+        _second = second;
+        return scratch;
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private void EndModifySlowly(Op* op, byte* place, int sizeBytes)
+    {
+        _isInScratch = false;
+        Write(op, in _first, place);
+        Write(op, in _second, place + _first.LengthBytes);
+    }
+
+    /// <summary>Forgets a read-modify-write that is not to write: a compare-and-exchange that failed writes back what it read.</summary>
+    internal void AbandonModify() => _isInScratch = false;
+
+    private bool Access(Op* op, ulong pointer, byte* data, int sizeBytes, MemoryAccess access)
+    {
+        if (!TryPieces(op, pointer, sizeBytes, access, out Piece first, out Piece second))
+        {
+            return false;
+        }
+
+        if (access == MemoryAccess.Read)
+        {
+            Read(in first, data);
+            Read(in second, data + first.LengthBytes);
+        }
+        else
+        {
+            Write(op, in first, data);
+            Write(op, in second, data + first.LengthBytes);
+        }
+
+        return true;
+    }
+
+    /// <summary>Translates the one or two pages of an access before a byte of it is touched.</summary>
+    private bool TryPieces(Op* op, ulong pointer, int sizeBytes, MemoryAccess access, out Piece first, out Piece second)
+    {
+        int inFirst = Math.Min(sizeBytes, PageBytes - (int)(pointer & PageMask));
+        second = default;
+        if (!TryPiece(op, pointer, inFirst, access, out first))
+        {
+            return false;
+        }
+
+        if (inFirst == sizeBytes)
+        {
+            return true;
+        }
+
+        ulong next = pointer + (ulong)inFirst;
+        return TryPiece(op, IsLong ? next : (uint)next, sizeBytes - inFirst, access, out second);
+    }
+
+    private bool TryPiece(Op* op, ulong pointer, int lengthBytes, MemoryAccess access, out Piece piece)
+    {
+        piece = default;
+        ulong linear = IsLong ? pointer : (uint)pointer;
+        if (!_unit.Linear.TryCanonicalize(linear, dataAccess: true, out linear))
+        {
+            bool isStack = op != null && (op->Traits & OpTraits.Stack) != 0;
+            Raise(op, isStack ? Vector.StackFault : Vector.GeneralProtection, 0);
+            return false;
+        }
+
+        while (true)
+        {
+            GuestVirtualAddress gva = GuestVirtualAddress.FromValid(linear);
+            Translation translation = _mmu.TranslateBeyondFront(gva, access);
+            if (translation.Status == TranslationStatus.Ok)
+            {
+                ulong hpa = translation.HostPage | (linear & PageMask);
+                piece = PieceAt(hpa, lengthBytes, access);
+                return true;
+            }
+
+            switch (Settle(op, in translation, linear, access, out ulong gpa))
+            {
+                case StageOutcome.Retry:
+                    continue;
+                case StageOutcome.Device:
+                    piece = new Piece { GuestPhysical = gpa, LengthBytes = lengthBytes };
+                    return true;
+                case StageOutcome.EmulateStore:
+                    Space.TryResolve(gpa, out ulong resolved);
+                    piece = PieceAt(resolved, lengthBytes, access) with { GuestPhysical = gpa, IsWatched = true, IsEmulated = true };
+                    return true;
+                default:
+                    return false;
+            }
+        }
+    }
+
+    private Piece PieceAt(ulong hpa, int lengthBytes, MemoryAccess access)
+    {
+        AccessRights watched = Space.Watch.Of(hpa);
+        if (watched == FrameWatch.Everything)
+        {
+            return new Piece { GuestPhysical = Space.DeviceAddress(hpa), LengthBytes = lengthBytes };
+        }
+
+        return new Piece
+        {
+            Host = (byte*)Unsafe.AsPointer(ref _memory.ToWrite(hpa)),
+            HostPhysical = hpa,
+            LengthBytes = lengthBytes,
+            IsWatched = (watched & (AccessRights)access) != 0,
+        };
+    }
+
+    /// <summary>A translation that did not complete: a fault for the guest, or the VMM's to handle.</summary>
+    private StageOutcome Settle(Op* op, in Translation fault, ulong linear, MemoryAccess access, out ulong gpa)
+    {
+        gpa = 0;
+        switch (fault.Status)
+        {
+            case TranslationStatus.GuestNotPresent or TranslationStatus.GuestProtection or TranslationStatus.GuestReservedBit:
+                RaisePageFault(op, linear, (uint)fault.FaultCode);
+                return StageOutcome.Failed;
+            case TranslationStatus.NotCanonical:
+                Raise(op, Vector.GeneralProtection, 0);
+                return StageOutcome.Failed;
+            default:
+                StageOutcome outcome = Space.Handle(in fault, access, out gpa);
+                if (outcome == StageOutcome.Failed)
+                {
+                    Stop(op, ProcessorStop.UnhandledStageFault);
+                }
+
+                return outcome;
+        }
+    }
+
+    private void Read(in Piece piece, byte* into)
+    {
+        if (piece.Host != null)
+        {
+            Unsafe.CopyBlockUnaligned(into, piece.Host, (uint)piece.LengthBytes);
+            return;
+        }
+
+        for (int i = 0; i < piece.LengthBytes;)
+        {
+            int size = DeviceSize(piece.GuestPhysical + (ulong)i, piece.LengthBytes - i);
+            Statistics.DeviceAccesses++;
+            ulong value = Bus.ReadMemory(piece.GuestPhysical + (ulong)i, size);
+            Unsafe.CopyBlockUnaligned(into + i, &value, (uint)size);
+            i += size;
+        }
+    }
+
+    private void Write(Op* op, in Piece piece, byte* from)
+    {
+        if (piece.LengthBytes == 0)
+        {
+            return;
+        }
+
+        if (piece.Host != null)
+        {
+            Unsafe.CopyBlockUnaligned(piece.Host, from, (uint)piece.LengthBytes);
+            if (piece.IsWatched)
+            {
+                WatchedWritten(op, in piece);
+            }
+
+            return;
+        }
+
+        CatchUp(op);
+        for (int i = 0; i < piece.LengthBytes;)
+        {
+            int size = DeviceSize(piece.GuestPhysical + (ulong)i, piece.LengthBytes - i);
+            ulong value = 0;
+            Unsafe.CopyBlockUnaligned(&value, from + i, (uint)size);
+            Statistics.DeviceAccesses++;
+            Bus.WriteMemory(piece.GuestPhysical + (ulong)i, size, value);
+            i += size;
+        }
+    }
+
+    private void WatchedWritten(Op* op, in Piece piece)
+    {
+        if (Code.Holds(piece.HostPhysical))
+        {
+            Statistics.CodeFramesWritten++;
+            Code.Forget(piece.HostPhysical);
+            AbandonBlock(op, piece.HostPhysical & ~PageMask);
+        }
+
+        if (piece.IsEmulated)
+        {
+            Space.StoreEmulated(piece.GuestPhysical, piece.LengthBytes);
+        }
+    }
+
+    private static int DeviceSize(ulong gpa, int left)
+    {
+        int size = 8;
+        while (size > left || (gpa & (ulong)(size - 1)) != 0)
+        {
+            size >>= 1;
+        }
+
+        return size;
+    }
+
+    /// <summary>The part of an access that lies in one page.</summary>
+    private struct Piece
+    {
+        public byte* Host;
+        public ulong HostPhysical;
+        public ulong GuestPhysical;
+        public int LengthBytes;
+        public bool IsWatched;
+        public bool IsEmulated;
+    }
+}

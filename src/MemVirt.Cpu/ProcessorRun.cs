@@ -1,0 +1,365 @@
+using System.Runtime.CompilerServices;
+using MemVirt.Core.Access;
+using MemVirt.Core.Addresses;
+using MemVirt.Core.Faults;
+using MemVirt.Core.Sources;
+using MemVirt.Cpu.Decoding;
+using MemVirt.Cpu.Interrupts;
+using MemVirt.Cpu.Machine;
+using MemVirt.Cpu.Spaces;
+
+namespace MemVirt.Cpu;
+
+/// <content>The loop: blocks, interrupts between them, time.</content>
+internal sealed unsafe partial class Processor
+{
+    private Block* _current;
+    private ulong _modeKey;
+    private ulong _until;
+    private bool _isHalted;
+    private bool _isShadowed;
+    private ProcessorStop _stop;
+
+    /// <summary>Virtual time between blocks, in nanoseconds.</summary>
+    internal ulong Now => Horizon - (ulong)Remaining;
+
+    /// <summary>Nanoseconds slept in HLT.</summary>
+    internal ulong Slept { get; private set; }
+
+    /// <summary>Instructions retired.</summary>
+    internal ulong Retired => Now - Slept;
+
+    /// <summary>Whether HLT waits for an interrupt.</summary>
+    internal bool IsHalted => _isHalted;
+
+    /// <summary>Runs up to a time, or until it stops for a reason.</summary>
+    /// <param name="until">Virtual time in nanoseconds.</param>
+    internal ProcessorStop Run(ulong until)
+    {
+        _until = Math.Min(until, Now + (1UL << 62));
+        _stop = ProcessorStop.None;
+        RequestAttention();
+        while (true)
+        {
+            if (Remaining <= 0 && !Attend())
+            {
+                return _stop;
+            }
+
+            Block* block = FindBlock();
+            if (block != null)
+            {
+                BlockRip = Rip;
+                _current = block;
+                Remaining -= block->Count;
+                Op* op = block->Ops;
+                do
+                {
+                    op = op->Handler(this, op);
+                }
+                while (op != null);
+            }
+
+            if (_pending != Vector.None)
+            {
+                DeliverPending();
+            }
+            else if (block != null && (block->Key & CodeCache.SingleStep) != 0)
+            {
+                Debug.Dr6 |= 1 << 14;
+                RaiseBetween(Vector.Debug);
+                DeliverPending();
+            }
+        }
+    }
+
+    /// <summary>Lets the block that runs be the last before interrupts and the clock are looked at.</summary>
+    internal void RequestAttention()
+    {
+        Horizon -= (ulong)Remaining;
+        Remaining = 0;
+    }
+
+    /// <summary>Lets devices catch up with the instruction that is about to reach one.</summary>
+    internal void CatchUp(Op* op)
+    {
+        if (op != null)
+        {
+            Bus.Clock.AdvanceTo(TimeAt(op));
+        }
+    }
+
+    /// <summary>Virtual time at an instruction of the current block.</summary>
+    internal ulong TimeAt(Op* op) => Horizon - (ulong)(Remaining + op->After + 1);
+
+    /// <summary>HLT: nothing is executed until an interrupt comes.</summary>
+    internal void Halt()
+    {
+        Statistics.Halts++;
+        _isHalted = true;
+        RequestAttention();
+    }
+
+    /// <summary>STI, MOV SS: no interrupt before the end of the next block.</summary>
+    internal void ShadowInterrupts()
+    {
+        _isShadowed = true;
+        RequestAttention();
+    }
+
+    /// <summary>Interrupts may have become enabled: whether one waits is looked at when the block is left.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal void InterruptsMayBeEnabled()
+    {
+        if ((SystemFlags & SystemFlag.Interrupt) != 0 && Bus.Interrupts.IsPending)
+        {
+            RequestAttention();
+        }
+    }
+
+    /// <summary>Ends the run.</summary>
+    internal void Stop(Op* op, ProcessorStop reason)
+    {
+        if (op != null)
+        {
+            LeaveAt(op);
+        }
+
+        _stop = reason;
+        RequestAttention();
+    }
+
+    /// <summary>Leaves the block before an instruction, which is not retired.</summary>
+    internal void LeaveAt(Op* op)
+    {
+        Rip = RipOf(op->Offset);
+        Remaining += op->After + 1;
+    }
+
+    /// <summary>The RIP of an offset into the block.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal ulong RipOf(ulong offset) => IsLong ? BlockRip + offset : (uint)(BlockRip + offset);
+
+    /// <summary>Leaves the block for the instruction after one.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal Op* LeaveAfter(Op* op)
+    {
+        Rip = RipOf(op->Next);
+        Remaining += op->After;
+        return null;
+    }
+
+    /// <summary>A near branch within the block's page, or beyond: goes on with the block there where it is known.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal Op* Branch(Op* op)
+    {
+        Block* link = op->Link;
+        if (link == null)
+        {
+            return BranchSlowly(op);
+        }
+
+        // What was not executed of this block goes back before the next takes its own.
+        Remaining += op->After - link->Count;
+        BlockRip = RipOf(op->Immediate);
+        if (Remaining + link->Count <= 0)
+        {
+            Remaining += link->Count;
+            Rip = BlockRip;
+            return null;
+        }
+
+        _current = link;
+        return link->Ops;
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private Op* BranchSlowly(Op* op)
+    {
+        Rip = RipOf(op->Immediate);
+        Remaining += op->After;
+        const ulong PageMask = ~0xFFFUL;
+        ulong segmentBase = *(ulong*)(R + RegisterFile.BaseOf(SegmentName.Cs));
+        ulong linear = segmentBase + Rip;
+        if (((linear ^ (segmentBase + BlockRip)) & PageMask) == 0 && (_current->Key & CodeCache.SingleStep) == 0 && _current->SecondFrame == Block.NoFrame)
+        {
+            // The same page, nothing in between that could change its translation: the block's own frame.
+            ulong key = (_current->Key & PageMask) | (linear & ~PageMask);
+            Block* target = Code.Find(key);
+            if (target == null)
+            {
+                target = Code.FindInFrame(key);
+            }
+
+            op->Link = target;
+        }
+
+        return null;
+    }
+
+    /// <summary>The block that runs was written to: it ends after the instruction that did.</summary>
+    private void AbandonBlock(Op* op, ulong frame)
+    {
+        if (op == null || (_current->Key & 0x000F_FFFF_FFFF_F000) != frame)
+        {
+            return;
+        }
+
+        op->Link = null;
+        for (int i = 1; i <= op->After; i++)
+        {
+            op[i].Handler = &Abandoned;
+        }
+    }
+
+    private static Op* Abandoned(Processor processor, Op* op)
+    {
+        processor.LeaveAt(op);
+        return null;
+    }
+
+    private bool Attend()
+    {
+        if (_stop != ProcessorStop.None)
+        {
+            return false;
+        }
+
+        ulong now = Now;
+        MachineClock clock = Bus.Clock;
+        while (true)
+        {
+            clock.AdvanceTo(now);
+            if (Bus.IsStopping)
+            {
+                _stop = ProcessorStop.Requested;
+                return false;
+            }
+
+            if (_isShadowed)
+            {
+                // One block, then this again.
+                _isShadowed = false;
+                SetHorizon(now, now + 1);
+                return true;
+            }
+
+            if ((SystemFlags & SystemFlag.Interrupt) != 0 && Bus.Interrupts.IsPending)
+            {
+                _isHalted = false;
+                SetHorizon(now, now);
+                DeliverInterrupt(Bus.Interrupts.Acknowledge());
+                if (_stop != ProcessorStop.None)
+                {
+                    return false;
+                }
+            }
+
+            if (now >= _until)
+            {
+                SetHorizon(now, now);
+                _stop = ProcessorStop.TimeOver;
+                return false;
+            }
+
+            ulong next = Math.Min(clock.NextDeadline, _until);
+            if (!_isHalted)
+            {
+                SetHorizon(now, Math.Max(next, now + 1));
+                return true;
+            }
+
+            bool neverWakes = (SystemFlags & SystemFlag.Interrupt) == 0 || (clock.NextDeadline == MachineClock.Never && !Bus.MayWakeLater);
+            if (neverWakes)
+            {
+                SetHorizon(now, now);
+                _stop = ProcessorStop.Halted;
+                return false;
+            }
+
+            Bus.Sleep(now, next);
+            Slept += next - now;
+            now = next;
+        }
+    }
+
+    private void SetHorizon(ulong now, ulong horizon)
+    {
+        Horizon = horizon;
+        Remaining = (long)(horizon - now);
+    }
+
+    /// <summary>The block at RIP; null where its fetch faults, and then the exception waits.</summary>
+    private Block* FindBlock()
+    {
+        ulong pointer = *(ulong*)(R + RegisterFile.BaseOf(SegmentName.Cs)) + Rip;
+        if (!_unit.Linear.TryCanonicalize(pointer, dataAccess: false, out ulong linear))
+        {
+            RaiseBetween(Vector.GeneralProtection);
+            return null;
+        }
+
+        if (!_mmu.TryTranslate(GuestVirtualAddress.FromValid(linear), MemoryAccess.Fetch, out HostPhysicalAddress hpa)
+            && !TryFetch(linear, out hpa))
+        {
+            return null;
+        }
+
+        ulong key = hpa.Value | _modeKey;
+        Block* block = Code.Find(key);
+        return block != null ? block : FindBlockSlowly(key, linear);
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private Block* FindBlockSlowly(ulong key, ulong linear)
+    {
+        Block* block = Code.FindInFrame(key);
+        if (block != null)
+        {
+            return block;
+        }
+
+        block = Builder.Build(key, linear);
+        if (block == null)
+        {
+            return null;
+        }
+
+        Statistics.BlocksBuilt++;
+        return block;
+    }
+
+    /// <summary>Translates a fetch beyond the front; false where it faults.</summary>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    internal bool TryFetch(ulong linear, out HostPhysicalAddress hpa)
+    {
+        while (true)
+        {
+            Translation translation = _mmu.TranslateBeyondFront(GuestVirtualAddress.FromValid(linear), MemoryAccess.Fetch);
+            if (translation.Status == TranslationStatus.Ok)
+            {
+                hpa = HostPhysicalAddress.FromValid(translation.HostPage | (linear & 0xFFF));
+                if (Space.Watch.Of(hpa.Value) == Core.Memory.FrameWatch.Everything)
+                {
+                    // Code is not fetched from devices.
+                    RaiseBetween(Vector.GeneralProtection);
+                    return false;
+                }
+
+                return true;
+            }
+
+            StageOutcome outcome = Settle(null, in translation, linear, MemoryAccess.Fetch, out _);
+            if (outcome == StageOutcome.Device)
+            {
+                RaiseBetween(Vector.GeneralProtection);
+            }
+
+            if (outcome != StageOutcome.Retry)
+            {
+                hpa = default;
+                return false;
+            }
+        }
+    }
+}

@@ -1,0 +1,26 @@
+namespace MemVirt.Cpu;
+
+/// <summary>A segment register with its hidden part (Intel SDM Vol. 3A §3.4.3).</summary>
+internal struct SegmentRegister
+{
+    /// <summary>The selector.</summary>
+    public ushort Selector;
+
+    /// <summary>Bits 15:8 and 23:20 of the descriptor's upper half, at their places: type, S, DPL, P, AVL, L, D/B, G.</summary>
+    public uint Attributes;
+
+    /// <summary>The last offset, in bytes.</summary>
+    public uint Limit;
+
+    /// <summary>The base.</summary>
+    public ulong Base;
+
+    /// <summary>L of a code segment.</summary>
+    public readonly bool IsLong => (Attributes & (1 << 21)) != 0;
+
+    /// <summary>D/B.</summary>
+    public readonly bool IsDefault32 => (Attributes & (1 << 22)) != 0;
+
+    /// <summary>DPL.</summary>
+    public readonly int PrivilegeLevel => (int)(Attributes >> 13) & 3;
+}

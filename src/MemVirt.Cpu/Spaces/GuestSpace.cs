@@ -1,0 +1,45 @@
+using MemVirt.Core;
+using MemVirt.Core.Access;
+using MemVirt.Core.Memory;
+using MemVirt.Core.Sources;
+
+namespace MemVirt.Cpu.Spaces;
+
+/// <summary>
+/// A guest's physical memory and the regime that translates for it: native, shadow paging, EPT or NPT. The processor sees the paging
+/// unit, and comes here with what a second stage or shadow paging does not let pass.
+/// </summary>
+internal abstract class GuestSpace : IDisposable
+{
+    /// <summary>The paging unit.</summary>
+    public abstract PagingUnit Unit { get; }
+
+    /// <summary>Host memory, to which translations lead.</summary>
+    public abstract SparseMemory Memory { get; }
+
+    /// <summary>Which host frames are no RAM, or hold decoded code.</summary>
+    public abstract FrameWatch Watch { get; }
+
+    /// <summary>Guest RAM: it begins at guest-physical 0 and lies in one piece below the hole at 3 GiB, the rest from 4 GiB on.</summary>
+    public abstract ulong RamBytes { get; }
+
+    /// <summary>The host-physical address of guest RAM; false where there is none.</summary>
+    public abstract bool TryResolve(ulong gpa, out ulong hpa);
+
+    /// <summary>The guest-physical address that leads to a host-physical one which is no RAM.</summary>
+    public abstract ulong DeviceAddress(ulong hpa);
+
+    /// <summary>Handles what is no fault of the guest's own.</summary>
+    /// <param name="fault">Second-stage faults, protected tables, misconfigurations.</param>
+    /// <param name="access">The access.</param>
+    /// <param name="gpa">The guest-physical address of the access.</param>
+    public abstract StageOutcome Handle(in Translation fault, MemoryAccess access, out ulong gpa);
+
+    /// <summary>A store of <see cref="StageOutcome.EmulateStore"/> has been made.</summary>
+    public virtual void StoreEmulated(ulong gpa, int lengthBytes)
+    {
+    }
+
+    /// <summary>Releases the memory.</summary>
+    public abstract void Dispose();
+}
