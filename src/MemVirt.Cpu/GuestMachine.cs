@@ -1,5 +1,6 @@
 using MemVirt.Core.Registers;
 using MemVirt.Cpu.Interrupts;
+using MemVirt.Cpu.Loading;
 using MemVirt.Cpu.Machine;
 using MemVirt.Cpu.Spaces;
 
@@ -52,6 +53,39 @@ internal sealed class GuestMachine : IProcessorBus, IDisposable
     /// <summary>Registers as they are when nothing is loaded.</summary>
     public static PagingRegisters ResetRegisters => new() { Cr0 = Cr0.ProtectionEnable | 0x10 };
 
+    /// <summary>Puts the processor's registers as a loader leaves them.</summary>
+    public void Start(BootState state)
+    {
+        ArgumentNullException.ThrowIfNull(state);
+        Processor processor = Processor;
+        var registers = new PagingRegisters { Cr0 = state.Cr0, Cr3 = state.Cr3, Cr4 = state.Cr4, Efer = state.Efer };
+        Space.Load(in registers);
+        for (int i = 0; i < state.GeneralRegisters.Count; i++)
+        {
+            processor.Register(i * 8) = state.GeneralRegisters[i];
+        }
+
+        processor.Rip = state.Rip;
+        processor.Rflags = state.Rflags;
+        processor.SetSegment(SegmentName.Cs, Segment(state.Code));
+        foreach (SegmentName name in (ReadOnlySpan<SegmentName>)[SegmentName.Es, SegmentName.Ss, SegmentName.Ds, SegmentName.Fs, SegmentName.Gs])
+        {
+            processor.SetSegment(name, Segment(state.Data));
+        }
+
+        processor.Tables = new DescriptorTables
+        {
+            GdtBase = state.GlobalTable.Base,
+            GdtLimit = state.GlobalTable.Limit,
+            IdtBase = state.InterruptTable.Base,
+            IdtLimit = state.InterruptTable.Limit,
+            Ldt = Segment(state.LocalTable),
+            Task = Segment(state.Task),
+        };
+        processor.ControlChanged();
+        processor.ModeChanged();
+    }
+
     /// <summary>Runs up to a time.</summary>
     public ProcessorStop Run(ulong until) => Processor.Run(until);
 
@@ -92,6 +126,16 @@ internal sealed class GuestMachine : IProcessorBus, IDisposable
 
     /// <inheritdoc/>
     public bool TryWriteMsr(uint msr, ulong value) => false;
+
+    /// <summary>A loader's attributes are those of a VMCS; the processor's stand where the descriptor has them.</summary>
+    private static SegmentRegister Segment(in SegmentState state)
+        => new()
+        {
+            Selector = state.Selector,
+            Base = state.Base,
+            Limit = state.Limit,
+            Attributes = ((state.Attributes & 0xFF) << 8) | ((state.Attributes & 0xF000) << 8),
+        };
 
     /// <inheritdoc/>
     public void Dispose()

@@ -1,6 +1,7 @@
 using MemVirt.Core;
 using MemVirt.Core.Access;
 using MemVirt.Core.Memory;
+using MemVirt.Core.Registers;
 using MemVirt.Core.Sources;
 
 namespace MemVirt.Cpu.Spaces;
@@ -39,6 +40,9 @@ internal abstract class GuestSpace : IDisposable
     public virtual void StoreEmulated(ulong gpa, int lengthBytes)
     {
     }
+
+    /// <summary>Loads registers that are taken for valid.</summary>
+    public abstract void Load(in PagingRegisters registers);
 
     /// <summary>Releases the memory.</summary>
     public abstract void Dispose();

@@ -53,5 +53,8 @@ internal sealed class NativeSpace : GuestSpace
     }
 
     /// <inheritdoc/>
+    public override void Load(in PagingRegisters registers) => _unit.Load(in registers, 0);
+
+    /// <inheritdoc/>
     public override void Dispose() => Memory.Dispose();
 }
