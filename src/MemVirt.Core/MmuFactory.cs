@@ -79,6 +79,22 @@ public static class MmuFactory
         return Processor(features, stage, reader, in registers, caches);
     }
 
+    /// <summary>A virtual processor whose tables are shadowed where <see cref="ShadowPager"/> follows it.</summary>
+    /// <param name="memory">Host memory.</param>
+    /// <param name="guest">The guest's memory.</param>
+    /// <param name="hostFrames">Where shadow tables come from.</param>
+    /// <param name="hasDevice">Where the guest has devices, and no memory.</param>
+    /// <param name="features">What the guest's CPUID says.</param>
+    /// <param name="registers">The guest's registers, taken for valid.</param>
+    public static PagingUnit<ShadowPagingSource<HostTableReader>> ShadowProcessor(
+        SparseMemory memory, GuestMemory guest, FrameAllocator hostFrames, MmioQuery hasDevice, ProcessorFeatures features,
+        in PagingRegisters registers)
+    {
+        var rules = new GuestRules(features, registers);
+        var source = new ShadowPagingSource<HostTableReader>(memory, guest, hostFrames, new HostTableReader(memory), rules, hasDevice);
+        return new(features, rules, source, in registers);
+    }
+
     /// <summary>A processor over any second stage, its entries read in any way.</summary>
     /// <param name="features">What CPUID says.</param>
     /// <param name="stage">The second stage.</param>

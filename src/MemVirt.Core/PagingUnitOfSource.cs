@@ -89,6 +89,11 @@ public sealed class PagingUnit<TSource> : PagingUnit
             Mmu.SwitchProcess(process);
         }
 
+        if (Mmu.Source.TakeFlush())
+        {
+            Mmu.Invalidate(TlbInvalidation.All);
+        }
+
         return RegisterWriteOutcome.Done;
     }
 
@@ -232,6 +237,10 @@ public sealed class PagingUnit<TSource> : PagingUnit
         Mmu.SwitchContext(new PagingContext(
             _virtualProcessor, RegisterWrite.ProcessContextOf(registers), registers.CurrentPrivilegeLevel == 3, _secondStage,
             registers.AlignmentCheck));
+        if (Mmu.Source.TakeFlush())
+        {
+            Mmu.Invalidate(TlbInvalidation.All);
+        }
     }
 
     private void Flush(RegisterFlush flush, ushort processContext)

@@ -38,12 +38,14 @@ public sealed partial class ShadowPager
     /// <exception cref="NotSupportedException">The guest's registers are not ones that shadow paging follows.</exception>
     public ShadowPager(
         SparseMemory host, GuestMemory guest, FrameAllocator hostFrames, ShadowPoolOptions? pool = null, GuestRules? rules = null)
+        : this(host, guest, hostFrames, rules ?? GuestRules.Default, pool ?? new ShadowPoolOptions())
+        => CheckRules();
+
+    private ShadowPager(SparseMemory host, GuestMemory guest, FrameAllocator hostFrames, GuestRules rules, ShadowPoolOptions pool)
     {
-        pool ??= new ShadowPoolOptions();
         ArgumentOutOfRangeException.ThrowIfLessThan(pool.MaxPages, 64);
         _guest = guest;
-        _rules = rules ?? GuestRules.Default;
-        CheckRules();
+        _rules = rules;
         _tables = new ShadowTables(host, guest, hostFrames, pool, _rules.Entries, Statistics);
         _backingLevel = guest.BackingSize.LeafLevel();
     }
@@ -81,6 +83,22 @@ public sealed partial class ShadowPager
     {
         get => _tables.WriteLog;
         set => _tables.WriteLog = value;
+    }
+
+    /// <summary>A pager for a processor whose registers are not yet ones that it follows; <see cref="Restart"/> comes before all else.</summary>
+    internal static ShadowPager ForProcessor(SparseMemory host, GuestMemory guest, FrameAllocator hostFrames, GuestRules rules)
+        => new(host, guest, hostFrames, rules, new ShadowPoolOptions());
+
+    /// <summary>Whether shadow paging follows a guest with these rules.</summary>
+    internal static bool Follows(GuestRules rules)
+        => rules.Mode == PagingMode.FourLevel && !rules.Policy.SupervisorIgnoresReadOnly && !rules.ProtectionKeys;
+
+    /// <summary>Forgets every shadow page, for the guest's tables may have been written unseen, and loads a root. The TLB must be flushed.</summary>
+    internal void Restart(ulong cr3)
+    {
+        _tables.ZapAll();
+        LoadRoot(cr3);
+        Flushing(flush: true);
     }
 
     /// <summary>What the guest's registers make of its tables and accesses.</summary>
@@ -294,7 +312,7 @@ public sealed partial class ShadowPager
 
     private void CheckRules()
     {
-        if (_rules.Mode != PagingMode.FourLevel || _rules.Policy.SupervisorIgnoresReadOnly || _rules.ProtectionKeys)
+        if (!Follows(_rules))
         {
             throw new NotSupportedException(
                 "Shadow paging follows guests with four-level paging, CR0.WP = 1 and CR4.PKE = CR4.PKS = 0; use EPT or NPT for others.");

@@ -20,4 +20,7 @@ public interface IPagingSource : ITranslationSource
 
     /// <summary>CR0, CR4 or EFER have changed, and what the guest's rules make of them: called before anything is translated by them.</summary>
     void RegistersChanged(in PagingRegisters registers);
+
+    /// <summary>Whether a change of registers asks for everything to be forgotten beyond what the guest asked for; the answer is given once.</summary>
+    bool TakeFlush();
 }

@@ -92,6 +92,9 @@ public struct PagingSource<TStage, TReader>(TStage stage, TReader reader, GuestR
     }
 
     /// <inheritdoc/>
+    public readonly bool TakeFlush() => false;
+
+    /// <inheritdoc/>
     public readonly void ClearTables() => caches?.Clear();
 
     /// <inheritdoc/>

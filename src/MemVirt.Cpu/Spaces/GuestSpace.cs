@@ -1,5 +1,6 @@
 using MemVirt.Core;
 using MemVirt.Core.Access;
+using MemVirt.Core.Formats;
 using MemVirt.Core.Memory;
 using MemVirt.Core.Registers;
 using MemVirt.Core.Sources;
@@ -24,6 +25,9 @@ internal abstract class GuestSpace : IDisposable
     /// <summary>Guest RAM: it begins at guest-physical 0 and lies in one piece below the hole at 3 GiB, the rest from 4 GiB on.</summary>
     public abstract ulong RamBytes { get; }
 
+    /// <summary>EPT violations or nested page faults that were handled.</summary>
+    public long SecondStageFaults { get; protected set; }
+
     /// <summary>The host-physical address of guest RAM; false where there is none.</summary>
     public abstract bool TryResolve(ulong gpa, out ulong hpa);
 
@@ -43,6 +47,16 @@ internal abstract class GuestSpace : IDisposable
 
     /// <summary>Loads registers that are taken for valid.</summary>
     public abstract void Load(in PagingRegisters registers);
+
+    /// <summary>A space of a regime.</summary>
+    public static GuestSpace Create(GuestRegime regime, ulong ramBytes, ProcessorFeatures features, in PagingRegisters registers)
+        => regime switch
+        {
+            GuestRegime.Native => new NativeSpace(ramBytes, features, in registers),
+            GuestRegime.Ept => new NestedSpace<EptFormat>(ramBytes, features, in registers),
+            GuestRegime.Npt => new NestedSpace<NptFormat>(ramBytes, features, in registers),
+            _ => new ShadowSpace(ramBytes, features, in registers),
+        };
 
     /// <summary>Releases the memory.</summary>
     public abstract void Dispose();

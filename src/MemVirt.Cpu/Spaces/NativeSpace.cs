@@ -5,6 +5,7 @@ using MemVirt.Core.Registers;
 using MemVirt.Core.Sources;
 using MemVirt.Core.Stages;
 using MemVirt.Core.Walking;
+using MemVirt.Cpu.Loading;
 
 namespace MemVirt.Cpu.Spaces;
 
@@ -12,13 +13,20 @@ namespace MemVirt.Cpu.Spaces;
 internal sealed class NativeSpace : GuestSpace
 {
     private readonly PagingUnit<PagingSource<IdentityStage, HostTableReader>> _unit;
+    private readonly GuestMemoryMap _map;
 
     /// <summary>RAM of so many bytes, a multiple of 4 KiB.</summary>
     public NativeSpace(ulong ramBytes, ProcessorFeatures features, in PagingRegisters registers)
     {
         RamBytes = ramBytes;
+        _map = GuestMemoryMap.Of(ramBytes);
         Memory = new SparseMemory(1UL << features.PhysicalAddressBits);
-        Watch = new FrameWatch(ramBytes);
+        Watch = new FrameWatch(Math.Max(_map.LowEnd, _map.HighEnd > GuestMemoryMap.HighStart ? _map.HighEnd : 0));
+        for (ulong hole = _map.LowEnd; hole < GuestMemoryMap.HighStart && _map.HighEnd > GuestMemoryMap.HighStart; hole += 4096)
+        {
+            Watch.Add(hole, FrameWatch.Everything);
+        }
+
         _unit = MmuFactory.NativeProcessor(Memory, features, registers);
         _unit.Mmu.Watch = Watch;
     }
@@ -39,7 +47,7 @@ internal sealed class NativeSpace : GuestSpace
     public override bool TryResolve(ulong gpa, out ulong hpa)
     {
         hpa = gpa;
-        return gpa < RamBytes;
+        return gpa < _map.LowEnd || (gpa >= GuestMemoryMap.HighStart && gpa < _map.HighEnd);
     }
 
     /// <inheritdoc/>
