@@ -1,4 +1,6 @@
+using MemVirt.Core.Memory;
 using MemVirt.Core.Registers;
+using MemVirt.Core.Shadow;
 using MemVirt.Cpu.Interrupts;
 using MemVirt.Cpu.Loading;
 using MemVirt.Cpu.Machine;
@@ -6,31 +8,34 @@ using MemVirt.Cpu.Spaces;
 
 namespace MemVirt.Cpu;
 
-/// <summary>A guest: a processor, its memory and its devices. Guests of one process share nothing; each serves one thread.</summary>
-internal sealed class GuestMachine : IProcessorBus, IDisposable
+/// <summary>
+/// A guest: a processor, its memory and its devices. Guests of one process share nothing; each serves one thread at a time, but for
+/// <see cref="Stop"/>, which any thread may call.
+/// </summary>
+public sealed class GuestMachine : IProcessorBus, IDisposable
 {
-    private readonly Action<byte> _output;
+    private volatile bool _isStopping;
 
     /// <summary>A guest after reset, with nothing loaded.</summary>
-    /// <param name="space">Its memory, under a regime.</param>
-    /// <param name="profile">Its processor.</param>
-    /// <param name="output">Takes what it writes to its serial console.</param>
-    /// <param name="start">The date and time it finds, UTC; null for 2020-01-01.</param>
-    public GuestMachine(GuestSpace space, CpuProfile profile, Action<byte> output, DateTime? start = null)
+    /// <param name="options">What it has.</param>
+    public GuestMachine(GuestOptions options)
     {
-        _output = output;
-        Space = space;
-        Devices = new PcDevices(
-            Clock, space.RamBytes, value => _output(value), Stop, start ?? new DateTime(2020, 1, 1, 0, 0, 0, DateTimeKind.Utc));
-        Processor = new Processor(space, this, profile);
+        ArgumentNullException.ThrowIfNull(options);
+        Options = options;
+        Space = GuestSpace.Create(options.Regime, options.MemoryBytes, options.Profile.Features, ResetRegisters);
+        Devices = new PcDevices(Clock, options.MemoryBytes, options.Output, EndRun, options.Start);
+        Processor = new Processor(Space, this, options.Profile);
         Devices.Interrupts.PendingChanged = Processor.RequestAttention;
     }
 
+    /// <summary>What it was made of.</summary>
+    public GuestOptions Options { get; }
+
     /// <summary>The processor.</summary>
-    public Processor Processor { get; }
+    internal Processor Processor { get; }
 
     /// <summary>The memory.</summary>
-    public GuestSpace Space { get; }
+    internal GuestSpace Space { get; }
 
     /// <summary>The devices.</summary>
     public PcDevices Devices { get; }
@@ -42,7 +47,49 @@ internal sealed class GuestMachine : IProcessorBus, IDisposable
     public IInterruptController Interrupts => Devices.Interrupts;
 
     /// <inheritdoc/>
-    public bool IsStopping { get; private set; }
+    public bool IsStopping => _isStopping || _hasEnded;
+
+    /// <summary>Who hears of every reference; set before the run, null for nobody.</summary>
+    public IExecutionObserver? Observer
+    {
+        get => Processor.Observer;
+        set => Processor.Observer = value;
+    }
+
+    /// <summary>What to tell of instructions that are not implemented: where, and which; null for nobody.</summary>
+    public Action<ulong, string>? UnimplementedMet
+    {
+        set => Processor.UnimplementedMet = value is null ? null : (rip, code) => value(rip, code.ToString());
+    }
+
+    /// <summary>The guest's shadow pager; null under other regimes.</summary>
+    public ShadowPager? Pager => (Space as ShadowSpace)?.Pager;
+
+    /// <summary>Whether shadow paging follows the guest now.</summary>
+    public bool IsShadowed => Space is ShadowSpace { IsShadowed: true };
+
+    /// <summary>Host memory.</summary>
+    public SparseMemory HostMemory => Space.Memory;
+
+    /// <summary>The guest's physical memory, as shadow paging backs it; null under other regimes.</summary>
+    public GuestMemory? GuestMemory => (Space as ShadowSpace)?.GuestMemory;
+
+    /// <summary>Whether it sleeps with interrupts on, so that something typed would wake it.</summary>
+    public bool AwaitsInput => Processor.IsHalted && (Processor.SystemFlags & SystemFlag.Interrupt) != 0;
+
+    /// <summary>The control registers.</summary>
+    public PagingRegisters Registers => Processor.Control;
+
+    /// <summary>Where it is: RIP, CPL and mode, in words.</summary>
+    public string Where
+    {
+        get
+        {
+            string mode = Processor.IsLong ? "64-bit mode" : Processor.IsLongModeActive ? "compatibility mode" : "32-bit protected mode";
+            ulong rip = Processor.TripleFaultRip != 0 ? Processor.TripleFaultRip : Processor.Rip;
+            return $"RIP 0x{rip:x}, CPL {Processor.CurrentPrivilegeLevel}, {mode}";
+        }
+    }
 
     /// <inheritdoc/>
     public bool MayWakeLater => false;
@@ -50,11 +97,21 @@ internal sealed class GuestMachine : IProcessorBus, IDisposable
     /// <inheritdoc/>
     public ulong TaskPriority { get; set; }
 
-    /// <summary>Registers as they are when nothing is loaded.</summary>
-    public static PagingRegisters ResetRegisters => new() { Cr0 = Cr0.ProtectionEnable | 0x10 };
+    /// <summary>Loads a Linux kernel and starts the processor in it.</summary>
+    /// <exception cref="LoadException">It cannot be loaded.</exception>
+    public void Load(LinuxBootRequest request) => Start(LinuxLoader.Load(request, Ram()));
+
+    /// <summary>Loads a Multiboot kernel and starts the processor in it.</summary>
+    /// <exception cref="LoadException">It cannot be loaded.</exception>
+    public void Load(MultibootRequest request) => Start(MultibootLoader.Load(request, Ram()));
+
+    /// <summary>What was counted so far.</summary>
+    public GuestSummary Summary() => GuestSummary.Of(this);
+
+    internal static PagingRegisters ResetRegisters => new() { Cr0 = Cr0.ProtectionEnable | 0x10 };
 
     /// <summary>Puts the processor's registers as a loader leaves them.</summary>
-    public void Start(BootState state)
+    internal void Start(BootState state)
     {
         ArgumentNullException.ThrowIfNull(state);
         Processor processor = Processor;
@@ -86,15 +143,37 @@ internal sealed class GuestMachine : IProcessorBus, IDisposable
         processor.ModeChanged();
     }
 
-    /// <summary>Runs up to a time.</summary>
-    public ProcessorStop Run(ulong until) => Processor.Run(until);
-
-    /// <summary>Ends the run at the next block.</summary>
-    public void Stop()
+    /// <summary>Runs up to a time, or until it ends for a reason.</summary>
+    /// <param name="until">Virtual time, in nanoseconds from reset.</param>
+    public GuestStop Run(ulong until)
     {
-        IsStopping = true;
+        ProcessorStop stop = Processor.Run(until);
+        Processor.FlushObserved();
+        return stop switch
+        {
+            ProcessorStop.TimeOver => GuestStop.TimeOver,
+            ProcessorStop.Halted => GuestStop.Halted,
+            ProcessorStop.TripleFault => GuestStop.TripleFault,
+            ProcessorStop.UnhandledStageFault => GuestStop.Unhandled,
+            _ => Devices.Exit.ExitCode is not null ? GuestStop.Exit : Devices.WasReset ? GuestStop.Reset : GuestStop.Stopped,
+        };
+    }
+
+    /// <summary>Ends the run soon; from any thread.</summary>
+    public void Stop() => _isStopping = true;
+
+    /// <summary>Types at the guest's serial console; returns how many bytes there was room for.</summary>
+    public int Type(ReadOnlySpan<byte> bytes) => Devices.Serial.Receive(bytes);
+
+    private bool _hasEnded;
+
+    private void EndRun()
+    {
+        _hasEnded = true;
         Processor.RequestAttention();
     }
+
+    private SparseGuestMemory Ram() => new(Space.Memory, Space.RamBytes, frame => Space.TryResolve(frame, out ulong hpa) ? hpa : 0);
 
     /// <inheritdoc/>
     public void Sleep(ulong now, ulong until)

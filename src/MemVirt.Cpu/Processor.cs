@@ -162,6 +162,7 @@ internal sealed unsafe partial class Processor : IDisposable
         NativeMemory.AlignedFree(R);
         NativeMemory.AlignedFree(X);
         NativeMemory.Free(_scratch);
+        NativeMemory.Free(_log);
         GC.SuppressFinalize(this);
     }
 
@@ -202,5 +203,18 @@ internal sealed unsafe partial class Processor : IDisposable
 
     /// <summary>Makes a level current; EFLAGS.AC goes with it.</summary>
     internal void SetPrivilege(int level)
-        => _unit.ChangePrivilege((byte)level, (SystemFlags & SystemFlag.AlignmentCheck) != 0);
+    {
+        bool changes = _observer != null && level != _observedLevel;
+        if (changes)
+        {
+            FlushObserved();
+        }
+
+        _unit.ChangePrivilege((byte)level, (SystemFlags & SystemFlag.AlignmentCheck) != 0);
+        if (changes)
+        {
+            _observedLevel = level;
+            ObserveRegisters();
+        }
+    }
 }

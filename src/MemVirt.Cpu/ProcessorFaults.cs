@@ -97,6 +97,7 @@ internal sealed unsafe partial class Processor
             if (vector == Vector.PageFault)
             {
                 Cr2 = _pendingAddress;
+                Observe(ExecutionEvent.PageFault);
             }
 
             bool isInstruction = _pendingIsInstruction && first == Vector.None;
@@ -135,6 +136,7 @@ internal sealed unsafe partial class Processor
     private void DeliverInterrupt(byte vector)
     {
         Statistics.ExternalInterrupts++;
+        Observe(ExecutionEvent.Interrupt);
         Statistics.Vectors[vector]++;
         if (!InterruptDelivery.TryDeliver(this, vector, hasError: false, 0, isSoftware: false, isExternal: true, isTrap: true))
         {

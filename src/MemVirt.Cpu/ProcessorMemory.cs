@@ -48,6 +48,11 @@ internal sealed unsafe partial class Processor
             && _unit.Linear.TryCanonicalize(pointer, dataAccess: true, out ulong linear)
             && _mmu.TryTranslate(GuestVirtualAddress.FromValid(linear), access, out HostPhysicalAddress hpa))
         {
+            if (_observer != null)
+            {
+                Log(linear, sizeBytes, access);
+            }
+
             return (byte*)Unsafe.AsPointer(ref _memory.ToWrite(hpa.Value));
         }
 
@@ -217,11 +222,26 @@ internal sealed unsafe partial class Processor
 
         if (inFirst == sizeBytes)
         {
+            LogSlow(pointer, sizeBytes, access, in first);
             return true;
         }
 
         ulong next = pointer + (ulong)inFirst;
-        return TryPiece(op, IsLong ? next : (uint)next, sizeBytes - inFirst, access, out second);
+        if (!TryPiece(op, IsLong ? next : (uint)next, sizeBytes - inFirst, access, out second))
+        {
+            return false;
+        }
+
+        LogSlow(pointer, sizeBytes, access, in first);
+        return true;
+    }
+
+    private void LogSlow(ulong pointer, int sizeBytes, MemoryAccess access, in Piece first)
+    {
+        if (_observer != null && first.Host != null)
+        {
+            Log(IsLong ? pointer : (uint)pointer, sizeBytes, access);
+        }
     }
 
     private bool TryPiece(Op* op, ulong pointer, int lengthBytes, MemoryAccess access, out Piece piece)
@@ -251,9 +271,11 @@ internal sealed unsafe partial class Processor
                 case StageOutcome.Retry:
                     continue;
                 case StageOutcome.Device:
+                    Observe(ExecutionEvent.DeviceMemory);
                     piece = new Piece { GuestPhysical = gpa, LengthBytes = lengthBytes };
                     return true;
                 case StageOutcome.EmulateStore:
+                    FlushObserved();
                     Space.TryResolve(gpa, out ulong resolved);
                     piece = PieceAt(resolved, lengthBytes, access) with { GuestPhysical = gpa, IsWatched = true, IsEmulated = true };
                     return true;

@@ -305,6 +305,11 @@ internal sealed unsafe partial class Processor
             return null;
         }
 
+        if (_observer != null)
+        {
+            Log(linear, 1, MemoryAccess.Fetch);
+        }
+
         ulong key = hpa.Value | _modeKey;
         Block* block = Code.Find(key);
         return block != null ? block : FindBlockSlowly(key, linear);

@@ -24,6 +24,7 @@ internal static class CommandTree
             MachinesCommand.Create(context),
             MergeCommand.Create(context),
             RecordCommand.Create(context),
+            RunCommand.Create(context),
             SweepCommand.Create(context),
             trace,
             verify,

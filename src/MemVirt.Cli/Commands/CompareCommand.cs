@@ -1,4 +1,5 @@
 using System.CommandLine;
+using MemVirt.Cli.Guests;
 using MemVirt.Cli.Output;
 using MemVirt.Simulation;
 
@@ -28,12 +29,15 @@ internal static class CompareCommand
         var json = Text("--json", "FILE|-", "Write the result as JSON to a file, or to standard output and nothing else there.");
         var report = Text("--report", "FILE", "Write a page of charts, self-contained HTML; the run counts more for it and takes up to twice as long.");
         var noProgress = new Option<bool>("--no-progress") { Description = "No progress bar (there is one only on a terminal)." };
-        var command = new Command("compare", "Compare native, shadow, EPT and NPT translation on memory traces.")
+        var command = new Command("compare", "Compare native, shadow, EPT and NPT translation on memory traces, or on a guest that runs (--kernel, --image).")
         {
             traces, regimes, machine, guestPages, hostPages, quantum, refs, warmup, jobs, json, report, noProgress,
         };
+        var guest = new GuestOptionSet();
+        guest.AddTo(command);
         command.SetAction(parsed =>
         {
+            GuestRequest? asked = guest.Read(parsed);
             var options = new ComparisonOptions
             {
                 Regimes = OptionText.Regimes(parsed.GetValue(regimes)),
@@ -51,11 +55,35 @@ internal static class CompareCommand
                 ? new ReportRequest(path, ShellText.CommandLine(parsed), OptionText.MachineNames(parsed.GetValue(machine)))
                 : null;
             var request = new CompareRequest(
-                parsed.GetValue(traces) ?? [], options, parsed.GetValue(json), page, !parsed.GetValue(noProgress));
+                parsed.GetValue(traces) ?? [], options, parsed.GetValue(json), page, !parsed.GetValue(noProgress))
+            {
+                Guest = asked,
+            };
+            if (asked is not null)
+            {
+                CheckGuest(parsed, request, [guestPages, quantum, warmup, jobs]);
+            }
+
             Check(request);
             return CompareRunner.Run(request, context);
         });
         return command;
+    }
+
+    private static void CheckGuest(ParseResult parsed, CompareRequest request, Option[] ofTraces)
+    {
+        if (request.Traces.Count > 0)
+        {
+            throw CommandException.Usage($"{request.Traces[0]} is a trace, and --kernel or --image runs a guest; give one of them");
+        }
+
+        foreach (Option option in ofTraces)
+        {
+            if (parsed.GetResult(option) is { Implicit: false })
+            {
+                throw CommandException.Usage($"{option.Name} is for traces, and a guest that runs decides that itself; leave it out");
+            }
+        }
     }
 
     private static Option<string?> Text(string name, string helpName, string description)

@@ -1,3 +1,4 @@
+using MemVirt.Cli.Guests;
 using MemVirt.Simulation;
 
 namespace MemVirt.Cli.Commands;
@@ -9,7 +10,11 @@ namespace MemVirt.Cli.Commands;
 /// <param name="Report">The page to write; null for none.</param>
 /// <param name="ShowProgress">Whether a progress bar may be shown.</param>
 internal sealed record CompareRequest(
-    IReadOnlyList<string> Traces, ComparisonOptions Options, string? JsonPath, ReportRequest? Report, bool ShowProgress);
+    IReadOnlyList<string> Traces, ComparisonOptions Options, string? JsonPath, ReportRequest? Report, bool ShowProgress)
+{
+    /// <summary>The guest to run in place of traces; null for none.</summary>
+    public GuestRequest? Guest { get; init; }
+}
 
 /// <summary>A page to write.</summary>
 /// <param name="Path">Where.</param>

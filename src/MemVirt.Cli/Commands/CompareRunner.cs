@@ -1,5 +1,6 @@
 using System.Text;
 using MemVirt.Cli.BuiltIn;
+using MemVirt.Cli.Guests;
 using MemVirt.Cli.Html;
 using MemVirt.Cli.Output;
 using MemVirt.Cli.Rendering;
@@ -16,9 +17,13 @@ internal static class CompareRunner
     {
         using AtomicFile? jsonFile = request.JsonPath is null or "-" ? null : AtomicFile.Create(request.JsonPath);
         using AtomicFile? reportFile = request.Report is null ? null : AtomicFile.Create(request.Report.Path);
-        bool builtIn = request.Traces.Count == 0;
+        bool builtIn = request.Traces.Count == 0 && request.Guest is null;
         var results = new List<ComparisonResult>();
-        if (builtIn)
+        if (request.Guest is { } guest)
+        {
+            CompareGuest(guest, request, context, results);
+        }
+        else if (builtIn)
         {
             RunBuiltIn(request, context, results);
         }
@@ -69,6 +74,19 @@ internal static class CompareRunner
             }
 
             CompareOne(() => [trace.Open()], $"{i + 1}/{traces.Count} {trace.Name}", request, context, results);
+        }
+    }
+
+    private static void CompareGuest(GuestRequest guest, CompareRequest request, CommandContext context, List<ComparisonResult> results)
+    {
+        IReadOnlyList<ComparisonResult> compared = ProgressDisplay.While(
+            request.ShowProgress, guest.Name, context, () => GuestComparer.Run(guest, request, context));
+        context.Status.EndPiece();
+        results.AddRange(compared);
+        if (request.JsonPath != "-")
+        {
+            ComparisonReport.Write(compared, request.Options, context);
+            context.Output.Flush();
         }
     }
 

@@ -17,6 +17,14 @@ internal static class ExitKinds
         new("table writes", regime => regime.Events.ProtectedTableWrites),
         new("unsyncs", regime => regime.Events.Unsyncs),
         new("CR3 loads", regime => Shadow(regime, regime.Events.ContextSwitches)),
+        new("other CR access", regime => Reason(regime, "controlRegister") - Shadow(regime, regime.Events.ContextSwitches, "controlRegister")),
+        new("INVLPG", regime => Reason(regime, "invlpg")),
+        new("I/O", regime => Reason(regime, "io")),
+        new("HLT", regime => Reason(regime, "hlt")),
+        new("CPUID", regime => Reason(regime, "cpuid")),
+        new("interrupts", regime => Reason(regime, "interrupt")),
+        new("MSR", regime => Reason(regime, "msr")),
+        new("device memory", regime => Reason(regime, "deviceMemory")),
     ];
 
     /// <summary>The kinds that some regime had.</summary>
@@ -25,6 +33,13 @@ internal static class ExitKinds
 
     /// <summary>The kind a regime had most often.</summary>
     public static ExitKind MostFrequent(RegimeResult regime) => All.MaxBy(kind => kind.Of(regime))!;
+
+    private static long Reason(RegimeResult regime, string reason)
+        => regime.ExitReasons is { } reasons && reasons.TryGetValue(reason, out long count) ? count : 0;
+
+    /// <summary>A count that is part of a reason's, where the regime counts by reason.</summary>
+    private static long Shadow(RegimeResult regime, long count, string reason)
+        => regime.ExitReasons?.ContainsKey(reason) == true ? Shadow(regime, count) : 0;
 
     private static long Shadow(RegimeResult regime, long count) => regime.Regime == "shadow" ? count : 0;
 }

@@ -244,9 +244,13 @@ public sealed partial class ShadowPager
             return Emulate(ShadowFaultKind.Mmio, gpa) with { FlushAll = Flushing(flush) };
         }
 
+        long unsyncs = Statistics.Unsyncs;
         bool changed = _tables.SetLeaf(leafPage, leafOffset, gpa, hpa, path.Entry);
+        bool isUnsync = Statistics.Unsyncs != unsyncs;
         Statistics.FaultsFixed += changed ? 1 : 0;
         Statistics.FaultsSpurious += changed ? 0 : 1;
+        Statistics.UnsyncFaults += isUnsync ? 1 : 0;
+        Statistics.DirtyFaults += changed && !notPresent && !isUnsync ? 1 : 0;
         if (leafLevel == 0)
         {
             Prefetch(leafPage, address, gpa, in path);

@@ -9,6 +9,12 @@ public sealed class ShadowStatistics
     /// <summary>Faults that installed or changed a shadow leaf: pf_fixed.</summary>
     public long FaultsFixed { get; internal set; }
 
+    /// <summary>Of those, faults by which a leaf table went out of sync: a store to it.</summary>
+    public long UnsyncFaults { get; internal set; }
+
+    /// <summary>Of those, other faults of a store to a present leaf: the guest's dirty bit is set, or the page is protected no more.</summary>
+    public long DirtyFaults { get; internal set; }
+
     /// <summary>Faults whose instruction the VMM emulates, of MMIO and of protected tables: pf_emulate.</summary>
     public long FaultsEmulated { get; internal set; }
 

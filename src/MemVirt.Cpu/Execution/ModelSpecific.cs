@@ -27,6 +27,16 @@ internal static unsafe class ModelSpecific
     private const uint KernelGsBase = 0xC000_0102;
     private const uint TscAux = 0xC000_0103;
 
+    /// <summary>Tells of an access to an MSR that a VMM does not let through: KVM passes those below by its bitmap.</summary>
+    public static void Observe(Processor processor, uint number)
+    {
+        if (number is not (SysenterCs or SysenterEsp or SysenterEip or Star or LongStar or CompatibilityStar or SystemCallMask or FsBase
+            or GsBase or KernelGsBase or TimeStampCounter))
+        {
+            processor.Observe(ExecutionEvent.Msr);
+        }
+    }
+
     public static bool TryRead(Processor processor, Op* op, uint number, out ulong value)
     {
         ref ModelSpecificRegisters msrs = ref processor.Msrs;

@@ -42,6 +42,7 @@ internal static unsafe class Ports
     public static uint Read(Processor processor, Op* op, ushort port, int sizeBytes)
     {
         processor.Statistics.PortAccesses++;
+        processor.Observe(ExecutionEvent.Io);
         processor.CatchUp(op);
         return processor.Bus.ReadPort(port, sizeBytes);
     }
@@ -49,6 +50,7 @@ internal static unsafe class Ports
     public static void Write(Processor processor, Op* op, ushort port, int sizeBytes, uint value)
     {
         processor.Statistics.PortAccesses++;
+        processor.Observe(ExecutionEvent.Io);
         processor.CatchUp(op);
         processor.Bus.WritePort(port, sizeBytes, value);
     }

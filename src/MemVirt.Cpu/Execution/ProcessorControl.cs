@@ -16,6 +16,7 @@ internal static unsafe class ProcessorControl
             return processor.Raise(op, Vector.GeneralProtection);
         }
 
+        processor.Observe(ExecutionEvent.Halt);
         processor.LeaveAfter(op);
         processor.Halt();
         return null;
@@ -28,6 +29,7 @@ internal static unsafe class ProcessorControl
     public static Op* Identify(Processor processor, Op* op)
     {
         processor.Statistics.Cpuids++;
+        processor.Observe(ExecutionEvent.Cpuid);
         CpuidLeaf leaf = processor.Profile.Leaf(
             (uint)processor.Register(RegisterFile.Rax), (uint)processor.Register(RegisterFile.Rcx), processor.Control.Cr4);
         processor.Register(RegisterFile.Rax) = leaf.Eax;
@@ -57,6 +59,7 @@ internal static unsafe class ProcessorControl
     public static Op* ReadModelSpecific(Processor processor, Op* op)
     {
         processor.Statistics.MsrReads++;
+        ModelSpecific.Observe(processor, (uint)processor.Register(RegisterFile.Rcx));
         if (processor.CurrentPrivilegeLevel != 0
             || !ModelSpecific.TryRead(processor, op, (uint)processor.Register(RegisterFile.Rcx), out ulong value))
         {
@@ -70,6 +73,7 @@ internal static unsafe class ProcessorControl
     public static Op* WriteModelSpecific(Processor processor, Op* op)
     {
         processor.Statistics.MsrWrites++;
+        ModelSpecific.Observe(processor, (uint)processor.Register(RegisterFile.Rcx));
         ulong value = (uint)processor.Register(RegisterFile.Rax) | (processor.Register(RegisterFile.Rdx) << 32);
         if (processor.CurrentPrivilegeLevel != 0
             || !ModelSpecific.TryWrite(processor, op, (uint)processor.Register(RegisterFile.Rcx), value))
@@ -79,6 +83,7 @@ internal static unsafe class ProcessorControl
 
         processor.LeaveAfter(op);
         processor.ModeChanged();
+        processor.ObserveRegisters();
         return null;
     }
 

@@ -21,6 +21,7 @@ internal static unsafe class SystemRegisters
             return processor.Raise(op, Vector.GeneralProtection);
         }
 
+        processor.Observe(ExecutionEvent.ControlAccess);
         ref readonly PagingRegisters control = ref processor.Control;
         ulong value = op->Detail switch
         {
@@ -48,6 +49,9 @@ internal static unsafe class SystemRegisters
         }
 
         processor.Statistics.ControlRegisterWrites++;
+        ulong old0 = processor.Control.Cr0;
+        ulong old4 = processor.Control.Cr4;
+        processor.FlushObserved();
         RegisterWriteOutcome outcome = RegisterWriteOutcome.Done;
         switch (op->Detail)
         {
@@ -92,6 +96,11 @@ internal static unsafe class SystemRegisters
         processor.LeaveAfter(op);
         processor.ModeChanged();
         processor.ControlChanged();
+        if (processor.Observer is not null)
+        {
+            ObserveControl(processor, op->Detail, value, old0, old4);
+        }
+
         return null;
     }
 
@@ -104,6 +113,8 @@ internal static unsafe class SystemRegisters
 
         processor.Unit.MoveToCr0(processor.Control.Cr0 & ~TaskSwitched, processor.IsLong);
         processor.ControlChanged();
+        processor.Observe(ExecutionEvent.ControlAccess);
+        processor.ObserveRegisters();
         return processor.LeaveAfter(op);
     }
 
@@ -349,6 +360,7 @@ internal static unsafe class SystemRegisters
         processor.Statistics.Invlpgs++;
         ulong address = processor.Address(op);
         processor.Unit.Invlpg(processor.IsLong ? address : (uint)address);
+        processor.ObserveInvlpg(address);
         return processor.LeaveAfter(op);
     }
 
@@ -371,6 +383,16 @@ internal static unsafe class SystemRegisters
         if (processor.Unit.Invpcid(type, *(ulong*)descriptor, *(ulong*)(descriptor + 8)) != RegisterWriteOutcome.Done)
         {
             return processor.Raise(op, Vector.GeneralProtection);
+        }
+
+        processor.Observe(ExecutionEvent.Invlpg);
+        if (type == 0)
+        {
+            processor.Observer?.Invalidated(*(ulong*)(descriptor + 8));
+        }
+        else
+        {
+            processor.ObserveInvalidateAll();
         }
 
         return processor.LeaveAfter(op);
@@ -523,6 +545,36 @@ internal static unsafe class SystemRegisters
 
         processor.Flags.SetZero(adjusts);
         return op + 1;
+    }
+
+    /// <summary>Of CR0 a VMM leaves TS to a guest under EPT, of CR4 PVI, TSD, DE, PGE, PCE, OSFXSR, OSXMMEXCPT and FSGSBASE, as KVM does.</summary>
+    private static void ObserveControl(Processor processor, int number, ulong value, ulong old0, ulong old4)
+    {
+        const ulong GuestOwned4 = (1 << 1) | (1 << 2) | (1 << 3) | (1 << 7) | (1 << 8) | (1 << 9) | (1 << 10) | (1 << 16);
+        switch (number)
+        {
+            case 3:
+                processor.ObserveCr3(value);
+                return;
+            case 0:
+                bool owned0 = ((processor.Control.Cr0 ^ old0) & ~TaskSwitched) != 0;
+                processor.Observe(owned0 ? ExecutionEvent.OwnedControlWrite : ExecutionEvent.ControlAccess);
+                break;
+            case 4:
+                bool owned4 = ((processor.Control.Cr4 ^ old4) & ~GuestOwned4) != 0;
+                processor.Observe(owned4 ? ExecutionEvent.OwnedControlWrite : ExecutionEvent.ControlAccess);
+                if (((processor.Control.Cr4 ^ old4) & (Cr4.PageGlobalEnable | Cr4.ProcessContextEnable | Cr4.SupervisorExecutionPrevention)) != 0)
+                {
+                    processor.ObserveInvalidateAll();
+                }
+
+                break;
+            default:
+                processor.Observe(ExecutionEvent.ControlAccess);
+                break;
+        }
+
+        processor.ObserveRegisters();
     }
 
     private static bool IsKind(Processor processor, int detail, in Descriptor descriptor)

@@ -95,7 +95,7 @@ public sealed class Uart16550 : IPortDevice
                 Send((byte)value);
                 break;
             case 1 when latch:
-                _divisor = (ushort)((_divisor & 0xFF) | (value & 0xFF) << 8);
+                _divisor = (ushort)((_divisor & 0xFFu) | ((value & 0xFFu) << 8));
                 break;
             case 1:
                 bool wasOff = (_interruptEnable & 2) == 0;

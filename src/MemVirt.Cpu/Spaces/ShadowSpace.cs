@@ -2,6 +2,7 @@ using MemVirt.Core;
 using MemVirt.Core.Access;
 using MemVirt.Core.Addresses;
 using MemVirt.Core.Faults;
+using MemVirt.Core.Invalidation;
 using MemVirt.Core.Memory;
 using MemVirt.Core.Registers;
 using MemVirt.Core.Shadow;
@@ -48,6 +49,15 @@ internal sealed class ShadowSpace : GuestSpace
     /// <inheritdoc/>
     public override ulong RamBytes { get; }
 
+    /// <summary>The guest's physical memory.</summary>
+    public GuestMemory GuestMemory => _guest;
+
+    /// <summary>The pager.</summary>
+    public ShadowPager Pager => _unit.Mmu.Source.Pager;
+
+    /// <summary>Whether the guest's tables are shadowed now.</summary>
+    public bool IsShadowed => _unit.Mmu.Source.IsShadowed;
+
     /// <summary>What the pager has done.</summary>
     public ShadowStatistics Statistics => _unit.Mmu.Source.Pager.Statistics;
 
@@ -85,7 +95,10 @@ internal sealed class ShadowSpace : GuestSpace
     {
         for (ulong entry = gpa & ~7UL; entry < gpa + (ulong)lengthBytes; entry += 8)
         {
-            _unit.Mmu.Source.Pager.GuestTableWritten(entry);
+            if (_unit.Mmu.Source.Pager.GuestTableWritten(entry) == GuestTableWrite.ProtectedAndZapped)
+            {
+                _unit.Mmu.Invalidate(TlbInvalidation.All);
+            }
         }
     }
 

@@ -26,8 +26,12 @@ internal sealed class EventCounters
     /// <summary>Flushes of every TLB that handled faults asked for, the warm-up included.</summary>
     internal long Flushes { get; set; }
 
+    /// <summary>Exits of a running guest that are none of the above, by <see cref="Live.ExitReason"/>.</summary>
+    internal long[] OtherExits { get; } = new long[(int)Live.ExitReason.DeviceMemory + 1];
+
     internal void Reset()
     {
+        Array.Clear(OtherExits);
         GuestPageFaults = PageTableWrites = ContextSwitches = SecondStageFaults = 0;
         ShadowFaults = DirtyFaults = ProtectedTableWrites = Unsyncs = ShadowZaps = 0;
     }
@@ -41,7 +45,7 @@ internal sealed class EventCounters
     internal long ExitsOf(Regime regime) => regime switch
     {
         Regime.Native => 0,
-        Regime.Shadow => GuestPageFaults + ShadowFaults + DirtyFaults + ProtectedTableWrites + Unsyncs + ContextSwitches,
-        _ => SecondStageFaults,
+        Regime.Shadow => GuestPageFaults + ShadowFaults + DirtyFaults + ProtectedTableWrites + Unsyncs + ContextSwitches + OtherExits.Sum(),
+        _ => SecondStageFaults + OtherExits.Sum(),
     };
 }

@@ -46,6 +46,24 @@ internal static class RegimeFactory
             machine, effective, dataCaches, nested, hostPages, regime == Regime.Native ? 0u : 1u, details ? new SliceRecorder(regime) : null);
     }
 
+    /// <summary>A machine's structures for a running guest, which has pages of every size.</summary>
+    internal static RegimeHardware LiveHardware(Regime regime, MachineDescription machine, PageSize hostPages, bool details)
+    {
+        DataCaches? dataCaches = machine.Caches is { } caches ? new DataCaches(caches) : null;
+        bool nested = regime is Regime.Ept or Regime.Npt;
+        PagingStructureCaches? walkCaches = Structures.GuestCaches(machine.WalkCaches);
+        PagingStructureCaches? nestedCaches = nested ? Structures.NestedCaches(machine.WalkCaches) : null;
+        NestedTlb? nestedTlb = nested ? Structures.BuildNestedTlb(machine.WalkCaches, hostPages) : null;
+        WalkGrid? grid = details ? new WalkGrid(nested, walkCaches, nestedTlb, nestedCaches, nested ? hostPages.LeafLevel() : 0) : null;
+        return new RegimeHardware(
+            AllSizes(machine.Tlb.L1i), AllSizes(machine.Tlb.L1d), machine.Tlb.L2.Count > 0 ? AllSizes(machine.Tlb.L2) : null, walkCaches,
+            nestedCaches, nestedTlb, dataCaches, new WalkMeter(dataCaches, machine.WalkReferenceCycles, grid), new EventCounters(),
+            details ? new SliceRecorder(regime) : null, regime == Regime.Native ? 0u : 1u);
+    }
+
+    private static TlbLevel AllSizes(IReadOnlyList<TlbStructureDescription> structures)
+        => new(structures, PageSize.Size4K, PageSize.Size2M, PageSize.Size1G);
+
     private static RegimeHardware BuildHardware(
         MachineDescription machine, PageSize effective, DataCaches? dataCaches, bool nested, PageSize hostPages, uint virtualProcessor,
         SliceRecorder? slices)

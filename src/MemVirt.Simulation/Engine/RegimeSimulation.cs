@@ -77,6 +77,14 @@ internal abstract class RegimeSimulation(RegimeHardware hardware)
         Ticks += Stopwatch.GetTimestamp() - start + (stripped?.Ticks ?? 0);
     }
 
+    /// <summary>Runs references of whatever context is current; who feeds them counts them.</summary>
+    internal void Feed(ReadOnlySpan<MemoryReference> references)
+    {
+        long start = Stopwatch.GetTimestamp();
+        RunAll(references);
+        Ticks += Stopwatch.GetTimestamp() - start;
+    }
+
     /// <summary>Runs references of one process, none left out.</summary>
     internal void Run(ReadOnlySpan<MemoryReference> references, int process)
     {

@@ -43,7 +43,12 @@ public sealed record RegimeResult(
     WalkCacheHitCounts WalkCacheHits,
     EventCounts Events,
     CycleCounts Cycles,
-    SimulationCost Simulation);
+    SimulationCost Simulation)
+{
+    /// <summary>Exits of a running guest by reason; null, and absent from the JSON, of a trace and of a regime without exits.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public IReadOnlyDictionary<string, long>? ExitReasons { get; init; }
+}
 
 /// <summary>Hits and misses of the three TLB structures' levels.</summary>
 public sealed record TlbCounts(HitMissCounts L1i, HitMissCounts L1d, HitMissCounts L2);
