@@ -6,6 +6,7 @@ typedef unsigned short u16;
 typedef unsigned int u32;
 typedef unsigned long long u64;
 typedef unsigned long uptr;
+typedef long sptr;
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 #define PAGE_ALIGNED __attribute__((aligned(4096)))
 
