@@ -113,11 +113,13 @@ static entry reserved[LEVELS][2]; // by the entry's PS flag
 static u8 leaf_level[LEVELS];     // whether PS makes a page of an entry at this level
 static u8 cr4_paging;
 
+#if MODE != 32
 static u64 high_reserved(void)
 {
     u64 all = (MODE == 64 ? 1ull << 52 : 1ull << 63) - 1; // 4-level: bits 51:M; PAE: 62:M
     return all & ~((1ull << features.physical_bits) - 1);
 }
+#endif
 
 static void model_controls(void)
 {
@@ -184,7 +186,7 @@ static struct path model_walk(const entry *e)
 static u32 model_rights(const struct path *path, u32 traits)
 {
     u32 user = traits & USER, write = traits & WRITE, fetch = traits & FETCH;
-    u32 code = (write ? ERROR_W : 0) | (user ? ERROR_U : 0) | (fetch && (control & (SMEP | NXE)) ? ERROR_ID : 0);
+    u32 code = (write ? ERROR_W : 0) | (user ? ERROR_U : 0) | (fetch && control & (MODE == 32 ? SMEP : SMEP | NXE) ? ERROR_ID : 0);
     if (path->fault) return code | path->fault;
     u32 denied = 0;
     if (user && !path->us) denied = 1;
@@ -329,7 +331,7 @@ static entry make(int level, u32 flags)
     else if (level) e |= (uptr)tables[level - 1];
     else e |= DATA_ADDRESS;
 #if MODE == 32
-    if (flags & RSV && large) e |= reserved[level][1] & -reserved[level][1];
+    if (flags & RSV && large) e |= reserved[level][1] & 1u << 21;
 #else
     if (flags & XD) e |= 1ull << 63;
     if (flags & RSV) e |= 1ull << 51;
@@ -434,7 +436,7 @@ static void apply(u32 ctl, u32 pk)
     if (MODE == 32 && ctl & PSE) cr4 |= CR4_PSE;
     if (pk) cr4 |= CR4_PKE;
     write_cr4(cr4);
-    if (features.nx && MODE != 32) write_msr(MSR_EFER, (read_msr(MSR_EFER) & ~(u64)EFER_NXE) | (ctl & NXE ? EFER_NXE : 0));
+    if (features.nx) write_msr(MSR_EFER, (read_msr(MSR_EFER) & ~(u64)EFER_NXE) | (ctl & NXE ? EFER_NXE : 0));
 #if MODE == 64
     if (pk) {
         // The page's key has the rights, the other keys their complement: 0 all, 1 no access, 2 no write, 3 neither.
@@ -532,10 +534,8 @@ static const struct combination cr3[] = { { "cr3.pte", 0, 0, 0, FULL, 0 }, { "cr
 #define SINGLE_PROTECTIONS 1
 #endif
 
-#if MODE == 36
-#include "paging-pdpte.h"
-#elif MODE == 32
-#include "paging-pse36.h"
+#if MODE != 64
+#include "paging-own32.h"
 #endif
 
 void image_main(void)
@@ -578,13 +578,14 @@ void image_main(void)
     by_cr3 = 1;
     for (u32 i = 0; i < COUNT(cr3); i++) run_group("cr3", &cr3[i], run_one, SETTINGS, 1);
     by_cr3 = 0;
+    u32 wrong = 0;
 #if MODE != 64
     run_own_section();
+    wrong = own_total;
 #endif
     everything.name = "total";
     put_group(&everything);
     if (option("cycles")) put("| cycles %U\n", read_tsc() - start);
-    u32 wrong = 0;
     for (u32 why = 0; why < WRONGS; why++) wrong += everything.wrong[why];
     finish(wrong ? EXIT_WRONG : EXIT_RIGHT);
 }
