@@ -259,7 +259,7 @@ public sealed partial class Mmu<TSource> : Mmu
     {
         ulong piece = PieceOf(address, translation);
         ulong tag = DirectTlb.TagOf(address >> (int)PageSize.Size4K, _frontPrefix);
-        _front.Fill(tag, piece, FastRights(translation, piece), translation.Size > PageSize.Size4K);
+        _front.Fill(tag, piece, FastRights(translation, piece), translation.Size);
         return translation.AtPiece(piece);
     }
 

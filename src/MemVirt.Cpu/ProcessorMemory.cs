@@ -145,6 +145,13 @@ internal sealed unsafe partial class Processor
     [MethodImpl(MethodImplOptions.NoInlining)]
     private bool LoadSlowly(Op* op, ulong pointer, int sizeBytes, out ulong value)
     {
+        byte* found = TryBeyondFront(pointer, sizeBytes, MemoryAccess.Read);
+        if (found != null)
+        {
+            value = sizeBytes switch { 1 => *found, 2 => *(ushort*)found, 4 => *(uint*)found, _ => *(ulong*)found };
+            return true;
+        }
+
         ulong read = 0;
         bool done = Access(op, pointer, (byte*)&read, sizeBytes, MemoryAccess.Read);
         value = read;
@@ -153,7 +160,55 @@ internal sealed unsafe partial class Processor
 
     [MethodImpl(MethodImplOptions.NoInlining)]
     private bool StoreSlowly(Op* op, ulong pointer, int sizeBytes, ulong value)
-        => Access(op, pointer, (byte*)&value, sizeBytes, MemoryAccess.Write);
+    {
+        byte* found = TryBeyondFront(pointer, sizeBytes, MemoryAccess.Write);
+        if (found == null)
+        {
+            return Access(op, pointer, (byte*)&value, sizeBytes, MemoryAccess.Write);
+        }
+
+        switch (sizeBytes)
+        {
+            case 1:
+                *found = (byte)value;
+                break;
+            case 2:
+                *(ushort*)found = (ushort)value;
+                break;
+            case 4:
+                *(uint*)found = (uint)value;
+                break;
+            default:
+                *(ulong*)found = value;
+                break;
+        }
+
+        return true;
+    }
+
+    /// <summary>What misses the front and nothing else: a walk, or the TLB. Null where more is to be done, which then begins anew.</summary>
+    private byte* TryBeyondFront(ulong pointer, int sizeBytes, MemoryAccess access)
+    {
+        ulong linear = IsLong ? pointer : (uint)pointer;
+        if ((pointer & PageMask) > (ulong)(PageBytes - sizeBytes) || !_unit.Linear.TryCanonicalize(linear, dataAccess: true, out linear))
+        {
+            return null;
+        }
+
+        Translation translation = _mmu.TranslateBeyondFront(GuestVirtualAddress.FromValid(linear), access);
+        ulong hpa = translation.HostPage | (linear & PageMask);
+        if (translation.Status != TranslationStatus.Ok || (Space.Watch.Of(hpa) & (AccessRights)access) != 0)
+        {
+            return null;
+        }
+
+        if (_observer != null)
+        {
+            Log(linear, sizeBytes, access);
+        }
+
+        return (byte*)Unsafe.AsPointer(ref _memory.ToWrite(hpa));
+    }
 
     [MethodImpl(MethodImplOptions.NoInlining)]
     private byte* BeginModifySlowly(Op* op, ulong pointer, int sizeBytes)

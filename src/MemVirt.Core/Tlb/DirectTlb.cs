@@ -12,9 +12,14 @@ public sealed class DirectTlb
 {
     private const int SizeLog2 = 8;
     private const int WordsOfEntry = 4;
+    private const int LargeShift = 9;
+    private const int HugeShift = 18;
     private const ulong IndexMask = (1 << SizeLog2) - 1;
     private readonly Entry[] _entries = new Entry[1 << SizeLog2];
-    private bool _holdsLargePages;
+
+    // A bit for the regions of 2 MiB, and of 1 GiB, by a hash of their number, of which a piece was entered that is part of a page so large.
+    private ulong _largeRegions;
+    private ulong _hugeRegions;
 
     /// <summary>The tag of a 4 KiB page in a context; the field of the page size tells the privileges apart here.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -63,9 +68,18 @@ public sealed class DirectTlb
     }
 
     /// <summary>Enters a page for the accesses that need nothing more.</summary>
-    public void Fill(ulong tag, ulong hostPage, AccessRights fastRights, bool isLargePage)
+    public void Fill(ulong tag, ulong hostPage, AccessRights fastRights, Addresses.PageSize size)
     {
-        _holdsLargePages |= isLargePage;
+        ulong pageNumber = tag & TlbTag.PageNumberMask;
+        if (size == Addresses.PageSize.Size2M)
+        {
+            _largeRegions |= 1UL << HashOf(pageNumber >> LargeShift);
+        }
+        else if (size == Addresses.PageSize.Size1G)
+        {
+            _hugeRegions |= 1UL << HashOf(pageNumber >> HugeShift);
+        }
+
         ref Entry entry = ref _entries[tag & IndexMask];
         entry.HostPage = hostPage;
         entry.ReadTag = (fastRights & AccessRights.Read) != 0 ? tag : TlbTag.Empty;
@@ -74,7 +88,11 @@ public sealed class DirectTlb
     }
 
     /// <summary>Drops everything.</summary>
-    public void Clear() => Array.Clear(_entries);
+    public void Clear()
+    {
+        Array.Clear(_entries);
+        _largeRegions = _hugeRegions = 0;
+    }
 
     /// <summary>Drops the piece that holds a page number, whichever context it belongs to.</summary>
     public void Drop(ulong pageNumber) => _entries[pageNumber & IndexMask] = default;
@@ -94,12 +112,14 @@ public sealed class DirectTlb
 
     /// <summary>
     /// Drops every piece of any page that may hold an address: of a large page, any piece may stand here. Cost: one entry where no
-    /// large page was ever filled, else one pass.
+    /// large page near it was filled since the last <see cref="Clear"/>, else one pass.
     /// </summary>
     public void DropPagesOf(ulong address)
     {
         Drop(address >> (int)Addresses.PageSize.Size4K);
-        if (!_holdsLargePages)
+        ulong inLarge = _largeRegions >> HashOf(address >> (int)Addresses.PageSize.Size2M);
+        ulong inHuge = _hugeRegions >> HashOf(address >> (int)Addresses.PageSize.Size1G);
+        if (((inLarge | inHuge) & 1) == 0)
         {
             return;
         }
@@ -115,6 +135,9 @@ public sealed class DirectTlb
             }
         }
     }
+
+    /// <summary>The bit of a region by its number: the upper bits of a product with 2^64 over the golden ratio.</summary>
+    private static int HashOf(ulong region) => (int)((region * 0x9E37_79B9_7F4A_7C15) >> 58);
 
     private struct Entry
     {
