@@ -1,4 +1,5 @@
 using MemVirt.Cpu.Machine;
+using MemVirt.Cpu.Machine.Interrupts.Apic;
 
 namespace MemVirt.Cpu.Tests.Machine;
 
@@ -79,6 +80,60 @@ public class PcDevicesTests
         Assert.Equal(0x21, pc.DebugExit.ExitCode);
     }
 
+    [Fact]
+    public void With_a_local_APIC_the_processor_asks_it_and_the_8259A_passes_through()
+    {
+        PcDevices pc = Initialised(new PcOptions { HasLocalApic = true });
+        int pending = 0;
+        pc.InterruptPending = () => pending++;
+        Assert.Same(pc.LocalApic, pc.Interrupts);
+        pc.Keyboard.Press([0x1E]);
+        Assert.Equal(1, pending);
+        Assert.Equal(0x31, Serve(pc));
+        Assert.Null(new PcDevices(_clock, new PcOptions()).LocalApic);
+    }
+
+    [Fact]
+    public void The_time_stamp_counter_and_the_APIC_timer_have_their_frequencies()
+    {
+        var options = new PcOptions { HasLocalApic = true, TimeStampHertz = 3_000_000_000, ApicTimerHertz = 25_000_000 };
+        PcDevices pc = Initialised(options);
+        pc.LocalApic!.Write(0xF0, 4, 0x1FF);
+        pc.LocalApic.Write(0x3E0, 4, 0x0B);
+        pc.LocalApic.Write(0x380, 4, 1_000_000);
+        _clock.AdvanceTo(1_000_000);
+        Assert.Equal(3_000_000UL, pc.TimeStamps.Value);
+        Assert.Equal(975_000UL, pc.LocalApic.Read(0x390, 4));
+    }
+
+    [Fact]
+    public void Nothing_is_allocated_by_ports_ticks_and_interrupts()
+    {
+        int sent = 0;
+        PcDevices pc = Initialised(new PcOptions { HasLocalApic = true, Com1Output = _ => sent++ });
+        int pending = 0;
+        pc.InterruptPending = () => pending++;
+        pc.Ports.Write(0x43, 1, 0x34);
+        pc.Ports.Write(0x40, 1, 0x00);
+        pc.Ports.Write(0x40, 1, 0x10);
+        Assert.Equal(0, Allocations.Of(() =>
+        {
+            for (int tick = 0; tick < 100; tick++)
+            {
+                _clock.AdvanceTo(_clock.NextDeadline);
+                pc.Ports.Write(0x3F8, 1, 'x');
+                pc.Ports.Read(0xCF8, 4);
+                pc.Ports.Read(0x70, 4);
+                if (pc.Interrupts.IsPending)
+                {
+                    pc.Interrupts.Acknowledge();
+                    pc.Ports.Write(0x20, 1, 0x20);
+                }
+            }
+        }));
+        Assert.True(sent >= 100 && pending > 0);
+    }
+
     [Theory]
     [InlineData(1)]
     [InlineData(2)]
@@ -94,9 +149,14 @@ public class PcDevicesTests
     {
         List<ulong> trace = [];
         var clock = new MachineClock();
-        var pc = new PcDevices(clock, new PcOptions { Com1Output = value => trace.Add(0x1_0000UL | value) });
+        var pc = new PcDevices(clock, new PcOptions { HasLocalApic = true, Com1Output = value => trace.Add(0x1_0000UL | value) });
         pc.InterruptPending = () => trace.Add(0x2_0000_0000UL | clock.Now);
         Initialise(pc);
+        LocalApic apic = pc.LocalApic!;
+        apic.Write(0xF0, 4, 0x1FF);
+        apic.Write(0x350, 4, 0x700);
+        apic.Write(0x320, 4, 0x2_0060);
+        apic.Write(0x380, 4, 100_000);
         ushort[] ports = [0x20, 0x21, 0xA0, 0xA1, 0x40, 0x42, 0x43, 0x61, 0x70, 0x71, 0x60, 0x64, 0x3F8, 0x3F9, 0x3FA, 0x3FC, 0x3FD];
         var random = new Random(seed);
         for (int step = 0; step < 20_000; step++)
@@ -112,9 +172,11 @@ public class PcDevicesTests
             }
 
             clock.AdvanceTo(clock.Now + (ulong)random.Next(10_000));
+            trace.Add(apic.Read(0x390, 4));
             if (random.Next(4) == 0 && pc.Interrupts.IsPending)
             {
                 trace.Add(0x3_0000UL | pc.Interrupts.Acknowledge());
+                apic.Write(0xB0, 4, 0);
             }
         }
 

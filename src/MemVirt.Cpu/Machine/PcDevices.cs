@@ -1,4 +1,5 @@
 using MemVirt.Cpu.Machine.Interrupts;
+using MemVirt.Cpu.Machine.Interrupts.Apic;
 using MemVirt.Cpu.Machine.Ports;
 using MemVirt.Cpu.Machine.Timers;
 
@@ -27,6 +28,12 @@ public sealed class PcDevices
         Cmos = new CmosRtc(clock, Line(RtcIrq), options.Start, options.BytesBelow4GiB, options.BytesAbove4GiB);
         Com1 = new Uart16550(clock, Line(Com1Irq), options.Com1Output ?? (static _ => { }));
         Com2 = options.Com2Output is null ? null : new Uart16550(clock, Line(Com2Irq), options.Com2Output);
+        TimeStamps = new TimeStampCounter(clock, options.TimeStampHertz);
+        if (options.HasLocalApic)
+        {
+            LocalApic = new LocalApic(clock, Pic, TimeStamps, options.ApicTimerHertz, options.PhysicalAddressBits);
+        }
+
         MapPorts();
     }
 
@@ -34,14 +41,30 @@ public sealed class PcDevices
     public PortBus Ports { get; } = new();
 
     /// <summary>What the processor asks for interrupts.</summary>
-    public IInterruptController Interrupts => Pic;
+    public IInterruptController Interrupts => LocalApic is null ? Pic : LocalApic;
 
     /// <summary>Called where <see cref="Interrupts"/> becomes pending, and nowhere else; null for nobody.</summary>
     public Action? InterruptPending
     {
-        get => Pic.BecamePending;
-        set => Pic.BecamePending = value;
+        get => LocalApic is null ? Pic.BecamePending : LocalApic.BecamePending;
+        set
+        {
+            if (LocalApic is null)
+            {
+                Pic.BecamePending = value;
+            }
+            else
+            {
+                LocalApic.BecamePending = value;
+            }
+        }
     }
+
+    /// <summary>The local APIC, whose registers in memory the processor's bus is to reach; null where there is none.</summary>
+    public LocalApic? LocalApic { get; }
+
+    /// <summary>The time-stamp counter.</summary>
+    public TimeStampCounter TimeStamps { get; }
 
     /// <summary>The 8259A pair, with the lines of further devices.</summary>
     public Pic8259 Pic { get; } = new();

@@ -17,4 +17,16 @@ public sealed record PcOptions
 
     /// <summary>Takes what COM2 sends; null for a PC without COM2.</summary>
     public Action<byte>? Com2Output { get; init; }
+
+    /// <summary>Whether there is a local APIC between the 8259A pair and the processor.</summary>
+    public bool HasLocalApic { get; init; }
+
+    /// <summary>The local APIC timer's frequency before it is divided, 1 to 18 GHz: CPUID.15H's crystal clock.</summary>
+    public ulong ApicTimerHertz { get; init; } = 1_000_000_000;
+
+    /// <summary>The time-stamp counter's frequency, 1 to 18 GHz.</summary>
+    public ulong TimeStampHertz { get; init; } = 1_000_000_000;
+
+    /// <summary>MAXPHYADDR, 32 to 52.</summary>
+    public int PhysicalAddressBits { get; init; } = 40;
 }

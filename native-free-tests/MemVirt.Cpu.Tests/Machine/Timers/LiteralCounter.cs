@@ -50,14 +50,15 @@ internal sealed class LiteralCounter(bool gate)
 
     internal void SetGate(bool level)
     {
-        if (level && !_gate && _written && _mode is 1 or 2 or 3 or 5)
+        bool rises = level && !_gate;
+        if (rises && _written && (_mode is 1 or 2 or 3 or 5))
         {
-            _loadNext |= level && !_gate && _written;
+            _loadNext = true;
         }
 
-        if (!level && _mode is 2 or 3)
+        if (!level && (_mode is 2 or 3))
         {
-            Out |= !level;
+            Out = true;
         }
 
         _gate = level;
@@ -78,7 +79,7 @@ internal sealed class LiteralCounter(bool gate)
             return;
         }
 
-        if (!_running || (!_gate && _mode is 0 or 2 or 3 or 4 && !_gate))
+        if (!_running || (!_gate && (_mode is 0 or 2 or 3 or 4)))
         {
             return;
         }
@@ -124,12 +125,7 @@ internal sealed class LiteralCounter(bool gate)
         else
         {
             _element = (_element - 2 + _modulus) % _modulus;
-            if (_element == 0 && _oddExtra)
-            {
-                return;
-            }
-
-            if (_element != 0)
+            if (_element != 0 || _oddExtra)
             {
                 return;
             }

@@ -22,6 +22,9 @@ public sealed class Pic8259 : IPortDevice, IInterruptController, IInterruptLines
     /// <inheritdoc/>
     public bool IsPending { get; private set; }
 
+    /// <summary>Called where <see cref="IsPending"/> changes, for the local APIC that the INT output goes to.</summary>
+    internal Action? PendingChanged { get; set; }
+
     /// <summary>
     /// The two INTA cycles. Where the request went away meanwhile, it is the vector of an input 7 that is not in service: the master's, for
     /// the slave's output falls with its request.
@@ -100,9 +103,13 @@ public sealed class Pic8259 : IPortDevice, IInterruptController, IInterruptLines
         _master.SetLine(CascadeInput, _slave.HasRequest);
         bool wasPending = IsPending;
         IsPending = _master.HasRequest;
-        if (IsPending && !wasPending)
+        if (IsPending != wasPending)
         {
-            BecamePending?.Invoke();
+            PendingChanged?.Invoke();
+            if (IsPending)
+            {
+                BecamePending?.Invoke();
+            }
         }
     }
 }
