@@ -255,6 +255,36 @@ public class Pic8259Tests
     }
 
     [Fact]
+    public void A_polled_slave_asks_again_for_its_second_request()
+    {
+        Initialise(icw4: 0x03);
+        _pic.SetLine(9, true);
+        _pic.SetLine(14, true);
+        Out(0x20, 0x0C);
+        Assert.Equal(0x82u, _pic.Read(0x20, 1));
+        Assert.False(_pic.IsPending);
+        _ = _pic.Read(0xA1, 1); // the mask: no acknowledge
+        Assert.False(_pic.IsPending);
+        Out(0xA0, 0x0C);
+        Assert.Equal(0x81u, _pic.Read(0xA0, 1));
+        Assert.Equal(0x3E, _pic.Acknowledge());
+    }
+
+    [Fact]
+    public void ICW1_makes_input_0_the_highest_again_and_ends_everything()
+    {
+        Initialise();
+        Rise(5);
+        _pic.Acknowledge();
+        Out(0x20, 0xC3); // 4 is the highest
+        Initialise();
+        Assert.Equal(0u, ReadInService(0x20));
+        Rise(4);
+        Rise(1);
+        Assert.Equal(0x31, _pic.Acknowledge());
+    }
+
+    [Fact]
     public void Who_listens_hears_only_of_becoming_pending()
     {
         Initialise();

@@ -47,6 +47,18 @@ public class Keyboard8042Tests
     }
 
     [Fact]
+    public void A_command_takes_the_place_of_one_that_waits_for_its_byte()
+    {
+        Command(0x60);
+        Command(0xAA);
+        Assert.Equal(0x55, Data());
+        Data(0xEE); // to the keyboard
+        Assert.Equal(0xEE, Data());
+        Command(0x20);
+        Assert.Equal(0x65, Data());
+    }
+
+    [Fact]
     public void The_auxiliary_loop_gives_the_byte_back_as_the_mouses()
     {
         Command(0xD3);

@@ -83,6 +83,14 @@ public class CmosRtcTests
     }
 
     [Fact]
+    public void What_passed_before_SET_counts()
+    {
+        _clock.AdvanceTo(2 * Second);
+        Set(0x0B, 0x82);
+        Assert.Equal(0x52, Get(0x00));
+    }
+
+    [Fact]
     public void The_divider_held_and_let_go_makes_the_next_second_half_a_second_later()
     {
         _clock.AdvanceTo(300_000_000);
@@ -128,6 +136,7 @@ public class CmosRtcTests
         Assert.False(_lines.LevelOf(8));
         _clock.AdvanceTo(Second);
         Assert.True(_lines.LevelOf(8));
+        Assert.Equal(MachineClock.Never, _clock.NextDeadline); // until it is read, nothing can come of another
         _clock.AdvanceTo(3 * Second);
         Assert.Equal(1, _lines.RisesOf(8));
         Assert.Equal(0x90, Get(0x0C) & 0x90);

@@ -92,6 +92,21 @@ public class Pit8254Tests
     }
 
     [Fact]
+    public void A_control_word_forgets_what_is_latched_and_half_read_or_written()
+    {
+        Program(0x34, 0x40, 0x2000);
+        _clock.AdvanceTo(TimeOfPulse(1));
+        Write(0x43, 0xC0 | (1 << 1));
+        Write(0x40, 0x55);
+        Program(0x34, 0x40, 0x1234);
+        _clock.AdvanceTo(TimeOfPulse(2));
+        Assert.Equal(0x34u, Read(0x40));
+        Program(0x34, 0x40, 0x5678);
+        _clock.AdvanceTo(TimeOfPulse(3));
+        Assert.Equal(0x5678u, ReadWord(0x40));
+    }
+
+    [Fact]
     public void Decimal_counts_are_written_and_read_as_digits()
     {
         Program(0x35, 0x40, 0x1000);

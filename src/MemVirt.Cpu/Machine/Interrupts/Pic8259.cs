@@ -66,8 +66,9 @@ public sealed class Pic8259 : IPortDevice, IInterruptController, IInterruptLines
         }
 
         PicChip chip = ChipAt(port);
+        bool isSlavePolled = chip == _slave && chip.PollsNext;
         byte value = chip.Read((port & 1) != 0);
-        if (chip == _slave)
+        if (isSlavePolled)
         {
             DropCascade();
         }

@@ -33,7 +33,6 @@ internal sealed class PicChip(byte cascadeInput, byte levelCapable)
     private bool _isSingle;
     private bool _hasIcw4;
     private bool _readsInService;
-    private bool _pollsNext;
     private bool _isSpecialMask;
     private bool _isSpecialFullyNested;
     private bool _isAutomaticEoi;
@@ -48,6 +47,9 @@ internal sealed class PicChip(byte cascadeInput, byte levelCapable)
         get => _levelTriggered;
         set => _levelTriggered = (byte)(value & levelCapable);
     }
+
+    /// <summary>The next read is a poll, which acknowledges.</summary>
+    internal bool PollsNext { get; private set; }
 
     // An edge's request goes when its line falls before the acknowledge; what was to be its interrupt is then a spurious one.
     private byte Requests => (byte)((_lines & _levelTriggered) | (_edges & ~_levelTriggered));
@@ -86,9 +88,9 @@ internal sealed class PicChip(byte cascadeInput, byte levelCapable)
     /// <summary>Reads IRR, ISR or a poll's answer from the even port, IMR from the odd one.</summary>
     internal byte Read(bool isOddPort)
     {
-        if (_pollsNext)
+        if (PollsNext)
         {
-            _pollsNext = false;
+            PollsNext = false;
             return Poll();
         }
 
@@ -146,7 +148,7 @@ internal sealed class PicChip(byte cascadeInput, byte levelCapable)
         _inService = 0;
         _lowestPriority = 7;
         _readsInService = false;
-        _pollsNext = false;
+        PollsNext = false;
         _isSpecialMask = false;
         _isSpecialFullyNested = false;
         _isAutomaticEoi = false;
@@ -156,7 +158,7 @@ internal sealed class PicChip(byte cascadeInput, byte levelCapable)
 
     private void WriteOcw3(byte value)
     {
-        _pollsNext = (value & 0x04) != 0;
+        PollsNext = (value & 0x04) != 0;
         if ((value & 0x02) != 0)
         {
             _readsInService = (value & 0x01) != 0;

@@ -127,20 +127,9 @@ public sealed class Pit8254 : IPortDevice, ITimedDevice
         }
     }
 
-    // The line sees every change of counter 0, however late the clock calls.
-    private void Advance(int index)
-    {
-        PitChannel channel = _counters[index].Channel;
-        ulong pulses = Pulses;
-        while (index == 0 && channel.NextChange <= pulses)
-        {
-            channel.AdvanceTo(channel.NextChange);
-            _line.Set(channel.Out);
-        }
+    private void Advance(int index) => _counters[index].Channel.AdvanceTo(Pulses);
 
-        channel.AdvanceTo(pulses);
-    }
-
+    // The clock calls for each change of counter 0, so that the line sees them all.
     private void Drive(int index)
     {
         if (index == 0)

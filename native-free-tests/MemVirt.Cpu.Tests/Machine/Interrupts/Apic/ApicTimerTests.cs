@@ -75,6 +75,17 @@ public class ApicTimerTests
     }
 
     [Fact]
+    public void Software_that_disables_the_APIC_masks_the_timer_for_good()
+    {
+        _bed[0x320] = Periodic;
+        _bed[0x380] = 1000;
+        _bed[0xF0] = 0xFF;
+        _bed.Enabled().Clock.AdvanceTo(10_000);
+        Assert.False(_bed.Apic.IsPending);
+        Assert.Equal(MachineClock.Never, _bed.Clock.NextDeadline);
+    }
+
+    [Fact]
     public void A_count_of_0_stops_it()
     {
         _bed[0x320] = Periodic;
