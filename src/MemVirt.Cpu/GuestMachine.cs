@@ -1,9 +1,11 @@
+using System.Diagnostics.CodeAnalysis;
 using MemVirt.Core.Memory;
 using MemVirt.Core.Registers;
 using MemVirt.Core.Shadow;
 using MemVirt.Cpu.Interrupts;
 using MemVirt.Cpu.Loading;
 using MemVirt.Cpu.Machine;
+using MemVirt.Cpu.Machine.Interrupts.Apic;
 using MemVirt.Cpu.Spaces;
 
 namespace MemVirt.Cpu;
@@ -23,9 +25,20 @@ public sealed class GuestMachine : IProcessorBus, IDisposable
         ArgumentNullException.ThrowIfNull(options);
         Options = options;
         Space = GuestSpace.Create(options.Regime, options.MemoryBytes, options.Profile.Features, ResetRegisters);
-        Devices = new PcDevices(Clock, options.MemoryBytes, options.Output, EndRun, options.Start);
+        GuestMemoryMap map = GuestMemoryMap.Of(options.MemoryBytes);
+        Devices = new PcDevices(Clock, new PcOptions
+        {
+            Start = options.Start,
+            BytesBelow4GiB = map.LowEnd,
+            BytesAbove4GiB = map.HighEnd - GuestMemoryMap.HighStart,
+            Com1Output = options.Output,
+            HasLocalApic = options.Profile.LocalApic,
+            PhysicalAddressBits = options.Profile.PhysicalAddressBits,
+        });
         Processor = new Processor(Space, this, options.Profile);
-        Devices.Interrupts.PendingChanged = Processor.RequestAttention;
+        Devices.InterruptPending = Processor.RequestAttention;
+        Devices.DebugExit.ExitRequested = EndRun;
+        Devices.SystemControl.ResetRequested = Reset;
     }
 
     /// <summary>What it was made of.</summary>
@@ -95,7 +108,34 @@ public sealed class GuestMachine : IProcessorBus, IDisposable
     public bool MayWakeLater => false;
 
     /// <inheritdoc/>
-    public ulong TaskPriority { get; set; }
+    public ulong TaskPriority
+    {
+        get => Devices.LocalApic?.TaskPriorityClass ?? 0UL;
+        set
+        {
+            if (Devices.LocalApic is { } apic)
+            {
+                apic.TaskPriorityClass = (byte)value;
+            }
+        }
+    }
+
+    /// <inheritdoc/>
+    public ulong TimeStamp
+    {
+        get => Devices.TimeStamps.Value;
+        set => Devices.TimeStamps.Value = value;
+    }
+
+    /// <inheritdoc/>
+    public ulong TimeStampAdjust
+    {
+        get => Devices.TimeStamps.Adjust;
+        set => Devices.TimeStamps.Adjust = value;
+    }
+
+    /// <inheritdoc/>
+    public bool HasLocalApic => Devices.LocalApic is { Mode: not ApicMode.Disabled };
 
     /// <summary>Loads a Linux kernel and starts the processor in it.</summary>
     /// <exception cref="LoadException">It cannot be loaded.</exception>
@@ -155,7 +195,7 @@ public sealed class GuestMachine : IProcessorBus, IDisposable
             ProcessorStop.Halted => GuestStop.Halted,
             ProcessorStop.TripleFault => GuestStop.TripleFault,
             ProcessorStop.UnhandledStageFault => GuestStop.Unhandled,
-            _ => Devices.Exit.ExitCode is not null ? GuestStop.Exit : Devices.WasReset ? GuestStop.Reset : GuestStop.Stopped,
+            _ => Devices.DebugExit.ExitCode is not null ? GuestStop.Exit : _wasReset ? GuestStop.Reset : GuestStop.Stopped,
         };
     }
 
@@ -163,9 +203,16 @@ public sealed class GuestMachine : IProcessorBus, IDisposable
     public void Stop() => _isStopping = true;
 
     /// <summary>Types at the guest's serial console; returns how many bytes there was room for.</summary>
-    public int Type(ReadOnlySpan<byte> bytes) => Devices.Serial.Receive(bytes);
+    public int Type(ReadOnlySpan<byte> bytes) => Devices.Com1.Receive(bytes);
 
     private bool _hasEnded;
+    private bool _wasReset;
+
+    private void Reset()
+    {
+        _wasReset = true;
+        EndRun();
+    }
 
     private void EndRun()
     {
@@ -188,23 +235,36 @@ public sealed class GuestMachine : IProcessorBus, IDisposable
     public void WritePort(ushort port, int sizeBytes, uint value) => Devices.Ports.Write(port, sizeBytes, value);
 
     /// <inheritdoc/>
-    public ulong ReadMemory(ulong gpa, int sizeBytes) => sizeBytes == 8 ? ulong.MaxValue : (1UL << (sizeBytes * 8)) - 1;
+    public ulong ReadMemory(ulong gpa, int sizeBytes)
+        => TryApic(gpa, out LocalApic? apic, out ulong offset) ? apic.Read(offset, sizeBytes)
+            : sizeBytes == 8 ? ulong.MaxValue : (1UL << (sizeBytes * 8)) - 1;
 
     /// <inheritdoc/>
     public void WriteMemory(ulong gpa, int sizeBytes, ulong value)
     {
-        // Nobody listens.
+        if (TryApic(gpa, out LocalApic? apic, out ulong offset))
+        {
+            apic.Write(offset, sizeBytes, value);
+        }
     }
 
     /// <inheritdoc/>
     public bool TryReadMsr(uint msr, out ulong value)
     {
         value = 0;
-        return false;
+        return Devices.LocalApic is { } apic && LocalApic.HasMsr(msr) && apic.TryReadMsr(msr, out value);
     }
 
     /// <inheritdoc/>
-    public bool TryWriteMsr(uint msr, ulong value) => false;
+    public bool TryWriteMsr(uint msr, ulong value)
+        => Devices.LocalApic is { } apic && LocalApic.HasMsr(msr) && apic.TryWriteMsr(msr, value);
+
+    private bool TryApic(ulong gpa, [NotNullWhen(true)] out LocalApic? apic, out ulong offset)
+    {
+        apic = Devices.LocalApic;
+        offset = gpa - (apic?.BaseAddress ?? 0);
+        return apic is { Mode: ApicMode.XApic } && offset < LocalApic.LengthBytes;
+    }
 
     /// <summary>A loader's attributes are those of a VMCS; the processor's stand where the descriptor has them.</summary>
     private static SegmentRegister Segment(in SegmentState state)

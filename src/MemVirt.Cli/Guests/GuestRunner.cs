@@ -39,7 +39,7 @@ internal static class GuestRunner
 
             stop = Run(machine, console, request, context);
             console.Flush();
-            (summary, where, exitCode) = (machine.Summary(), machine.Where, machine.Devices.Exit.ExitCode);
+            (summary, where, exitCode) = (machine.Summary(), machine.Where, machine.Devices.DebugExit.ExitCode);
         }
 
         double seconds = Stopwatch.GetElapsedTime(started).TotalSeconds;

@@ -43,7 +43,8 @@ internal static unsafe class ModelSpecific
         switch (number)
         {
             case TimeStampCounter:
-                value = processor.TimeAt(op) + msrs.TscOffset;
+                processor.CatchUp(op);
+                value = processor.Bus.TimeStamp;
                 return true;
             case SysenterCs:
                 value = msrs.SysenterCs;
@@ -88,7 +89,7 @@ internal static unsafe class ModelSpecific
                 value = msrs.TscAux;
                 return true;
             case TscAdjust:
-                value = msrs.TscOffset;
+                value = processor.Bus.TimeStampAdjust;
                 return true;
             case MicrocodeRevision or MtrrCapabilities or MtrrDefault or FeatureControl:
                 value = 0;
@@ -105,10 +106,12 @@ internal static unsafe class ModelSpecific
         switch (number)
         {
             case TimeStampCounter:
-                msrs.TscOffset = value - processor.TimeAt(op);
+                processor.CatchUp(op);
+                processor.Bus.TimeStamp = value;
                 return true;
             case TscAdjust:
-                msrs.TscOffset = value;
+                processor.CatchUp(op);
+                processor.Bus.TimeStampAdjust = value;
                 return true;
             case SysenterCs:
                 msrs.SysenterCs = value;

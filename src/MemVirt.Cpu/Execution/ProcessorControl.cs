@@ -31,7 +31,7 @@ internal static unsafe class ProcessorControl
         processor.Statistics.Cpuids++;
         processor.Observe(ExecutionEvent.Cpuid);
         CpuidLeaf leaf = processor.Profile.Leaf(
-            (uint)processor.Register(RegisterFile.Rax), (uint)processor.Register(RegisterFile.Rcx), processor.Control.Cr4);
+            (uint)processor.Register(RegisterFile.Rax), (uint)processor.Register(RegisterFile.Rcx), processor.Bus.HasLocalApic);
         processor.Register(RegisterFile.Rax) = leaf.Eax;
         processor.Register(RegisterFile.Rbx) = leaf.Ebx;
         processor.Register(RegisterFile.Rcx) = leaf.Ecx;
@@ -47,7 +47,8 @@ internal static unsafe class ProcessorControl
             return processor.Raise(op, Vector.GeneralProtection);
         }
 
-        PutPair(processor, processor.TimeAt(op) + processor.Msrs.TscOffset);
+        processor.CatchUp(op);
+        PutPair(processor, processor.Bus.TimeStamp);
         if (op->Detail == 1)
         {
             processor.Register(RegisterFile.Rcx) = (uint)processor.Msrs.TscAux;

@@ -40,4 +40,13 @@ public interface IProcessorBus
 
     /// <summary>CR8: bits 7:4 of the local APIC's task priority.</summary>
     ulong TaskPriority { get; set; }
+
+    /// <summary>The time-stamp counter now; the clock has been moved on before.</summary>
+    ulong TimeStamp { get; set; }
+
+    /// <summary>IA32_TSC_ADJUST.</summary>
+    ulong TimeStampAdjust { get; set; }
+
+    /// <summary>Whether the local APIC is enabled: CPUID 1:EDX[9].</summary>
+    bool HasLocalApic { get; }
 }

@@ -123,14 +123,13 @@ public sealed record CpuProfile
     /// <summary>A leaf of CPUID.</summary>
     /// <param name="function">EAX.</param>
     /// <param name="index">ECX.</param>
-    /// <param name="cr4">CR4, for what mirrors it.</param>
-    public CpuidLeaf Leaf(uint function, uint index, ulong cr4)
+    /// <param name="hasLocalApic">Whether the local APIC is enabled now.</param>
+    public CpuidLeaf Leaf(uint function, uint index, bool hasLocalApic)
     {
-        _ = cr4;
         return function switch
         {
             0 => Vendor(7),
-            1 => new(0x0000_0F61, 0x0000_0800, Features1C, Features1D),
+            1 => new(0x0000_0F61, 0x0000_0800, Features1C, Features1D | (hasLocalApic ? 1u << Apic : 0)),
             7 => index == 0 ? new(0, Features7B, Features7C, 0) : default,
             0x8000_0000 => Vendor(0x8000_0008),
             0x8000_0001 => new(0x0000_0F61, 0, 1, ExtendedD),
@@ -144,11 +143,11 @@ public sealed record CpuProfile
     }
 
     // FPU VME DE PSE TSC MSR PAE MCE CX8 (APIC) SEP PGE CMOV PAT PSE36 CLFSH FXSR SSE SSE2; qemu64's MTRR, MCA and MMX are not there.
-    private uint Features1D => 0x070B_A9FFu | (LocalApic ? 1u << Apic : 0);
+    private uint Features1D => 0x070B_A9FFu;
 
-    // SSE3, CMPXCHG16B, hypervisor present.
+    // SSE3, CMPXCHG16B, x2APIC and TSC deadline, hypervisor present.
     private uint Features1C
-        => (1u << 0) | (1u << 13) | (ProcessContexts ? 1u << 17 : 0) | (PopulationCount ? 1u << 23 : 0) | (1u << 31);
+        => (1u << 0) | (1u << 13) | (ProcessContexts ? 1u << 17 : 0) | (LocalApic ? (1u << 21) | (1u << 24) : 0) | (PopulationCount ? 1u << 23 : 0) | (1u << 31);
 
     private uint Features7B
         => (SegmentBaseAccess ? 1u : 0) | (SupervisorExecutionPrevention ? 1u << 7 : 0) | (InvalidateProcessContext ? 1u << 10 : 0)

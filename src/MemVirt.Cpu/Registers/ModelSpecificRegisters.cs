@@ -11,7 +11,6 @@ internal struct ModelSpecificRegisters
     public ulong SysenterCs;
     public ulong SysenterEsp;
     public ulong SysenterEip;
-    public ulong TscOffset;
     public ulong TscAux;
     public ulong PageAttributes;
     public ulong MiscEnable;

@@ -32,6 +32,12 @@ internal sealed class PitChannel(bool gate)
     /// <summary>The counting element, 0 to the modulus less 1.</summary>
     internal uint Count => _mode == 3 && _isCounting ? ((_initialOfHalf & ~1U) - (2 * (_half - _halfLeft))) % _modulus : _count;
 
+    /// <summary>
+    /// The counting element as software reads it. A port access of a PC takes longer than a CLK pulse, and software counts on that: what
+    /// was written is there, where here some instructions take less than a pulse (Linux's quick calibration of its TSC would fail).
+    /// </summary>
+    internal uint CountAsRead => _isLoading && _mode is not (1 or 5) ? _initial % _modulus : Count;
+
     private uint Remaining => _count == 0 ? _modulus : _count;
 
     private uint Period => Math.Max(_initial, 2);

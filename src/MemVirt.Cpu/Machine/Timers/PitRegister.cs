@@ -100,7 +100,7 @@ internal sealed class PitRegister(bool gate)
 
     private uint EncodedCount()
     {
-        uint count = Channel.Count;
+        uint count = Channel.CountAsRead;
         return _isBcd
             ? (count % 10) | (count / 10 % 10 << 4) | (count / 100 % 10 << 8) | (count / 1000 << 12)
             : count;
