@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Diagnostics;
 using System.Globalization;
 
@@ -15,7 +16,15 @@ internal sealed class QemuImageRunner(TimeSpan limit) : IImageRunner
         return new QemuImageRunner(TimeSpan.FromMinutes(5));
     }
 
+    private static readonly ConcurrentDictionary<(string, string, ulong, string), Lazy<ImageRun>> Runs = new();
+
+    /// <summary>A run, made once for all tests that want it.</summary>
     public ImageRun Run(string imagePath, string append, ulong memoryBytes, string cpuProfile)
+        => Runs.GetOrAdd(
+            (imagePath, append, memoryBytes, cpuProfile),
+            _ => new Lazy<ImageRun>(() => RunAfresh(imagePath, append, memoryBytes, cpuProfile))).Value;
+
+    private ImageRun RunAfresh(string imagePath, string append, ulong memoryBytes, string cpuProfile)
     {
         using var process = Process.Start(new ProcessStartInfo(Program,
         [

@@ -26,7 +26,9 @@ public sealed class TlbImageTests
     public void On_MemVirt_an_invalidation_leaves_nothing_stale(string profile, string append)
     {
         IImageRunner memVirt = MemVirtImageRunner.Open();
-        ImageRun run = memVirt.Run(ImageBuilder.Build("tlb"), append, Memory, profile);
+        ImageRun whole = memVirt.Run(ImageBuilder.Build("tlb"), append, Memory, profile);
+        Assert.True(whole.ExitValue == ImageRun.Right, whole.Output);
+        ImageRun run = memVirt.Run(ImageBuilder.Build("tlb"), append, Memory, MemVirtImageRunner.LikeQemu(profile));
         Assert.True(run.ExitValue == ImageRun.Right, run.Output);
         Assert.Equal(QemuImageRunner.Open().Run(ImageBuilder.Build("tlb"), append, Memory, profile).Comparable(), run.Comparable());
     }

@@ -19,6 +19,7 @@ internal static unsafe class Selection
         if (!selected)
         {
             op->Extra = (ulong)instruction.Code;
+            op->Detail = instruction.CpuidFeatures.AsSpan().Contains(CpuidFeature.FPU) ? (ushort)1 : (ushort)0;
             op->Handler = isLockable ? &Undefined.Unimplemented : &Undefined.Execute;
             return true;
         }

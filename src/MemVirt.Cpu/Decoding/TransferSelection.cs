@@ -44,6 +44,13 @@ internal static unsafe class TransferSelection
             Mnemonic.Enter => Enter(in i, op),
             _ => i.FlowControl == FlowControl.ConditionalBranch && i.IsJccShortOrNear ? ConditionalJump(in i, op) : null,
         };
+        bool usesStack = i.Mnemonic is Mnemonic.Call or Mnemonic.Ret or Mnemonic.Retf or Mnemonic.Iret or Mnemonic.Iretd or Mnemonic.Iretq
+            or Mnemonic.Leave or Mnemonic.Enter || i.StackPointerIncrement != 0;
+        if (usesStack && (op->Traits & OpTraits.Memory) == 0)
+        {
+            op->Traits |= OpTraits.Stack;
+        }
+
         return op->Handler != null;
     }
 

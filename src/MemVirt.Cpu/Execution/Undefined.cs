@@ -11,6 +11,12 @@ internal static unsafe class Undefined
     /// <summary>An instruction that exists but is not implemented; the processor tells who asked to know.</summary>
     public static Op* Unimplemented(Processor processor, Op* op)
     {
+        const ulong EmulationOrTaskSwitched = 0xC;
+        if (op->Detail == 1 && (processor.Control.Cr0 & EmulationOrTaskSwitched) != 0)
+        {
+            return processor.Raise(op, Vector.DeviceNotAvailable);
+        }
+
         processor.Statistics.Unimplemented++;
         processor.UnimplementedMet?.Invoke(processor.RipOf(op->Offset), (Iced.Intel.Code)op->Extra);
         return processor.Raise(op, Vector.InvalidOpcode);

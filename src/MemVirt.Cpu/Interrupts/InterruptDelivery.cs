@@ -130,7 +130,7 @@ internal static unsafe class InterruptDelivery
             processor.Unit.ChangePrivilege((byte)newLevel, alignmentCheck: false);
         }
 
-        if (!processor.StoreBytes(null, bottom, new ReadOnlySpan<byte>(frame, words * 8)))
+        if (!TryPush(processor, bottom, frame, words))
         {
             return false;
         }
@@ -147,6 +147,27 @@ internal static unsafe class InterruptDelivery
         }
 
         Enter(processor, in code, selector, newLevel, target, type == InterruptGate);
+        return true;
+    }
+
+    /// <summary>Pushes words, the last of them first: where one faults, CR2 is its address.</summary>
+    private static bool TryPush(Processor processor, ulong bottom, ulong* words, int count)
+    {
+        byte* direct = processor.TryDirect(bottom, count * 8, Core.Access.MemoryAccess.Write);
+        if (direct != null)
+        {
+            new ReadOnlySpan<byte>(words, count * 8).CopyTo(new Span<byte>(direct, count * 8));
+            return true;
+        }
+
+        for (int i = count - 1; i >= 0; i--)
+        {
+            if (!processor.Store<Width64>(null, bottom + ((ulong)i * 8), words[i]))
+            {
+                return false;
+            }
+        }
+
         return true;
     }
 
