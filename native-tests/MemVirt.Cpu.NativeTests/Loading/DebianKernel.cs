@@ -8,6 +8,16 @@ internal static class DebianKernel
     private static readonly TimeSpan Patience = TimeSpan.FromMinutes(3);
     private static readonly Lazy<(string? Path, string Reason)> Fetched = new(Fetch);
 
+    private static readonly Lazy<(string? Path, string Reason)> Busybox = new(FetchBusybox);
+
+    /// <summary>Debian's static busybox.</summary>
+    internal static string RequireBusybox()
+    {
+        (string? path, string reason) = Busybox.Value;
+        Skip.If(path is null, reason);
+        return path!;
+    }
+
     /// <summary>The kernel's file.</summary>
     internal static string Require()
     {
@@ -33,11 +43,28 @@ internal static class DebianKernel
             return (null, "no Debian kernel: apt-cache knows no linux-image-cloud-amd64 (apt-get update may help): " + depends.Trim());
         }
 
-        string kept = Path.Combine(Path.GetTempPath(), "memvirt-" + package.Groups[1].Value);
-        return Kernel(kept) is { } path ? (path, "") : Download(package.Groups[1].Value, kept);
+        return Package(package.Groups[1].Value, Kernel);
     }
 
-    private static (string? Path, string Reason) Download(string package, string kept)
+    private static (string? Path, string Reason) FetchBusybox()
+        => Package("busybox-static", folder => Path.Combine(folder, "bin", "busybox") is var file && File.Exists(file) ? file : null);
+
+    /// <summary>A file of a package, downloaded once.</summary>
+    private static (string? Path, string Reason) Package(string name, Func<string, string?> find)
+    {
+        foreach (string tool in new[] { "apt-get", "dpkg-deb" })
+        {
+            if (!HostTool.Exists(tool))
+            {
+                return (null, $"no Debian package {name}: this host has no {tool}");
+            }
+        }
+
+        string kept = Path.Combine(Path.GetTempPath(), "memvirt-" + name);
+        return find(kept) is { } path ? (path, "") : Download(name, kept, find);
+    }
+
+    private static (string? Path, string Reason) Download(string package, string kept, Func<string, string?> find)
     {
         DirectoryInfo folder = Directory.CreateTempSubdirectory("memvirt-kernel-");
         try
@@ -46,14 +73,14 @@ internal static class DebianKernel
             string? archive = Directory.EnumerateFiles(folder.FullName, "*.deb").FirstOrDefault();
             if (!downloaded || archive is null)
             {
-                return (null, $"no Debian kernel: apt-get download {package} fails: {said.Trim()}");
+                return (null, $"no Debian package: apt-get download {package} fails: {said.Trim()}");
             }
 
             string content = Path.Combine(folder.FullName, "content");
             (bool extracted, said) = HostTool.Run(folder.FullName, Patience, "dpkg-deb", "-x", archive, content);
             if (!extracted)
             {
-                return (null, $"no Debian kernel: dpkg-deb -x fails: {said.Trim()}");
+                return (null, $"no Debian package: dpkg-deb -x fails: {said.Trim()}");
             }
 
             if (!Directory.Exists(kept))
@@ -61,7 +88,7 @@ internal static class DebianKernel
                 Directory.Move(content, kept);
             }
 
-            return Kernel(kept) is { } path ? (path, "") : (null, $"no Debian kernel: {package} has no /boot/vmlinuz-*");
+            return find(kept) is { } path ? (path, "") : (null, $"no Debian package: {package} lacks the file that is wanted");
         }
         finally
         {
