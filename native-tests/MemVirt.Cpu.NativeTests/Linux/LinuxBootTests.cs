@@ -67,12 +67,11 @@ public sealed class LinuxBootTests(ITestOutputHelper output)
     }
 
     [SkippableFact]
-    public void With_the_local_apic_and_every_paging_feature_it_boots_too()
+    public void With_a_local_apic_and_every_paging_feature_but_five_levels_it_boots_too()
     {
         using var disk = new BootDisk("grep -o -w -E 'pcid|smep|smap|pku|invpcid|x2apic' /proc/cpuinfo | sort -u\necho here\npoweroff -f");
-        (string said, GuestSummary summary) = Boot(GuestRegime.Native, disk, "console=ttyS0 acpi=off noapic panic=-1 quiet", CpuProfile.Paging);
+        (string said, _) = Boot(GuestRegime.Native, disk, "console=ttyS0 acpi=off noapic panic=-1 quiet", CpuProfile.Paging);
         Says(said, "invpcid", "pcid", "pku", "smap", "smep", "x2apic", "here");
-        Assert.True(summary.DeviceAccesses > 100, $"{summary.DeviceAccesses} accesses to the local APIC");
     }
 
     private (string Output, GuestSummary Summary) Boot(GuestRegime regime, BootDisk disk, string commandLine, CpuProfile? profile = null)

@@ -150,6 +150,8 @@ function time(one) {
 }
 
 function reuse(one) {
+  // Of a guest that runs, reuse is not measured.
+  if (!one.details.reuse.uses) return;
   const { pages, uses, firstUses, distances } = one.details.reuse;
   // A TLB of 2^k entries misses first uses and distances of 2^k and more.
   const steps = distances.length;

@@ -60,7 +60,9 @@ internal static unsafe class VectorSelection
     /// <summary>Whether one of the two tables executes it: asked once with harmless operands.</summary>
     private static bool IsKnown(Mnemonic mnemonic)
     {
-        if (mnemonic is Mnemonic.Comiss or Mnemonic.Ucomiss or Mnemonic.Comisd or Mnemonic.Ucomisd)
+        // These look at flags or at MXCSR, and are known without being asked.
+        if (mnemonic is Mnemonic.Comiss or Mnemonic.Ucomiss or Mnemonic.Comisd or Mnemonic.Ucomisd or Mnemonic.Cvtsd2ss or Mnemonic.Cvtpd2ps
+            or Mnemonic.Cvtdq2ps or Mnemonic.Cvtps2dq or Mnemonic.Cvttps2dq or Mnemonic.Cvtpd2dq or Mnemonic.Cvttpd2dq)
         {
             return true;
         }
