@@ -159,6 +159,7 @@ internal sealed unsafe partial class Processor : IDisposable
     public void Dispose()
     {
         Code.Dispose();
+        Builder.Dispose();
         NativeMemory.AlignedFree(R);
         NativeMemory.AlignedFree(X);
         NativeMemory.Free(_scratch);

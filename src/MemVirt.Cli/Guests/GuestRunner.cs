@@ -67,7 +67,10 @@ internal static class GuestRunner
         long started = Stopwatch.GetTimestamp();
         while (true)
         {
-            until += Slice;
+            // An instruction is a nanosecond: a slice never goes beyond the last one asked for.
+            ulong retired = machine.Summary().Instructions;
+            ulong left = request.MaxInstructions is { } limit ? Math.Max((ulong)limit, retired) - retired : Slice;
+            until += Math.Min(Slice, Math.Max(left, 1));
             GuestStop stop = machine.Run(until);
             if (stop == GuestStop.Halted && machine.AwaitsInput)
             {

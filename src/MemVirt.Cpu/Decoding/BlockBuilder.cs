@@ -9,7 +9,7 @@ namespace MemVirt.Cpu.Decoding;
 /// Decodes blocks. A block goes on past branches that may not be taken, and ends at others, at the end of its page, and before what
 /// would make it too long. An instruction that reaches into the next page is a block of its own.
 /// </summary>
-internal sealed unsafe class BlockBuilder
+internal sealed unsafe class BlockBuilder : IDisposable
 {
     private const int MaxInstructions = 48;
     private const int MaxInstructionBytes = 15;
@@ -55,6 +55,12 @@ internal sealed unsafe class BlockBuilder
     }
 
     private const ulong AddressBits52 = (1UL << 52) - 1;
+
+    public void Dispose()
+    {
+        NativeMemory.AlignedFree(_ops);
+        NativeMemory.Free(_window);
+    }
 
     /// <summary>A block of one instruction of which a part lies in the next page.</summary>
     private Block* BuildCrossing(ulong key, ulong linear, byte* start, int available)

@@ -92,6 +92,15 @@ internal static unsafe class Ports
 
         ulong rax = processor.Register(RegisterFile.Rax);
         Write(processor, op, port, op->Size, op->Size == 1 ? (byte)rax : op->Size == 2 ? (ushort)rax : (uint)rax);
+
+        // A write that ends the run is the last instruction.
+        if (processor.Bus.IsStopping)
+        {
+            processor.LeaveAfter(op);
+            processor.RequestAttention();
+            return null;
+        }
+
         return op + 1;
     }
 

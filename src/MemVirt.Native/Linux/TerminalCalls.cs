@@ -8,6 +8,7 @@ internal static unsafe partial class TerminalCalls
 {
     internal const int SetNow = 0;
     internal const short PollIn = 1;
+    internal const int SignalStop = 19;
     internal const int ErrorInterrupted = 4;
     internal const int ErrorTryAgain = 11;
 
@@ -25,6 +26,9 @@ internal static unsafe partial class TerminalCalls
 
     [LibraryImport("libc", EntryPoint = "getpgrp")]
     internal static partial int GetProcessGroup();
+
+    [LibraryImport("libc", EntryPoint = "kill")]
+    internal static partial int SendSignal(int process, int signal);
 
     [LibraryImport("libc", EntryPoint = "poll", SetLastError = true)]
     internal static partial int Poll(PollEntry* entries, nuint count, int milliseconds);

@@ -93,8 +93,16 @@ public sealed unsafe class RawTerminal : IDisposable
             _signals.Add(PosixSignalRegistration.Create(signal, _ => End()));
         }
 
-        _signals.Add(PosixSignalRegistration.Create(PosixSignal.SIGTSTP, _ => Restore()));
+        _signals.Add(PosixSignalRegistration.Create(PosixSignal.SIGTSTP, Stop));
         _signals.Add(PosixSignalRegistration.Create(PosixSignal.SIGCONT, _ => MakeRaw()));
+    }
+
+    private void Stop(PosixSignalContext signal)
+    {
+        // The runtime does not stop a process that has a handler for SIGTSTP.
+        signal.Cancel = true;
+        Restore();
+        _ = TerminalCalls.SendSignal(Environment.ProcessId, TerminalCalls.SignalStop);
     }
 
     private void OnExit(object? sender, EventArgs e) => End();

@@ -1,0 +1,1 @@
+return MemVirt.Cpu.NativeTests.Consoles.EchoGuest.Run(args);
