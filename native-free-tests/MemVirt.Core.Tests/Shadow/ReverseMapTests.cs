@@ -3,7 +3,7 @@ using MemVirt.Core.Tests.Tlb;
 
 namespace MemVirt.Core.Tests.Shadow;
 
-/// <summary>The indices of shadow paging against sets kept by name: after each of many changes they hold the same.</summary>
+/// <summary>The reverse map against sets kept by name: after each of many changes they hold the same.</summary>
 public sealed class ReverseMapTests
 {
     private const int Changes = 50_000;
@@ -39,43 +39,6 @@ public sealed class ReverseMapTests
             }
 
             Assert.Equal(leaves.Order(), found.Order());
-        }
-    }
-
-    [Theory]
-    [InlineData(4)]
-    [InlineData(5)]
-    public void A_frame_has_the_indices_added_and_not_removed(ulong seed)
-    {
-        const int Indices = 700;
-        var random = new SplitMix(seed);
-        var index = new FrameIndex();
-        var frames = new ulong?[Indices];
-        int last = 0;
-        for (int change = 0; change < Changes; change++)
-        {
-            // Indices are given out in order, and reused.
-            int which = random.Below(Math.Min(last + 1, Indices));
-            ulong frame = (ulong)random.Below(50) << random.Below(40);
-            if (frames[which] is null)
-            {
-                index.Add(frame, which);
-                frames[which] = frame;
-                last = Math.Max(last, which + 1);
-            }
-            else
-            {
-                index.Remove(which);
-                frames[which] = null;
-            }
-
-            var found = new List<int>();
-            for (int each = index.First(frame); each >= 0; each = index.Next(each))
-            {
-                found.Add(each);
-            }
-
-            Assert.Equal(Enumerable.Range(0, Indices).Where(each => frames[each] == frame), found.Order());
         }
     }
 }

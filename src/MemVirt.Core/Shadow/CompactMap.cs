@@ -5,8 +5,8 @@ using System.Runtime.InteropServices;
 namespace MemVirt.Core.Shadow;
 
 /// <summary>
-/// A word of 54 bits for each key of 40, in an open hash of twelve bytes a slot: 17 to 23 bytes an entry, however keys are spread, but for
-/// the first. Linear probing; what is removed leaves no trace. Allocates only to grow, by a third.
+/// A word of 54 bits for each key of 40, in an open hash of twelve bytes a slot: 17 to 20 bytes an entry, however keys are spread, but for
+/// the first. Linear probing; what is removed leaves no trace. Allocates only to grow, by a sixth.
 /// </summary>
 internal sealed class CompactMap
 {
@@ -100,7 +100,7 @@ internal sealed class CompactMap
     private void Grow()
     {
         Slot[] old = _slots;
-        _slots = new Slot[old.Length + (old.Length / 3)];
+        _slots = new Slot[old.Length + (old.Length / 6)];
         _limit = LimitOf(_slots.Length);
         foreach (Slot slot in old)
         {

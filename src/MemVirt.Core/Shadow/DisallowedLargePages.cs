@@ -8,14 +8,15 @@ namespace MemVirt.Core.Shadow;
 /// </summary>
 internal sealed class DisallowedLargePages
 {
-    private readonly Dictionary<ulong, int> _in2M = [];
-    private readonly Dictionary<ulong, int> _in1G = [];
+    private readonly CompactMap _in2M = new();
+    private readonly CompactMap _in1G = new();
+
+    /// <summary>Bytes in use.</summary>
+    internal long Bytes => _in2M.Bytes + _in1G.Bytes;
 
     /// <summary>Whether the page of a level above 0 that holds an address holds a shadowed table.</summary>
     internal bool Contains(ulong gpa, int level)
-        => level == 1
-            ? _in2M.ContainsKey(gpa >> PageSize.Size2M.SizeLog2())
-            : _in1G.ContainsKey(gpa >> PageSize.Size1G.SizeLog2());
+        => (level == 1 ? _in2M[gpa >> PageSize.Size2M.SizeLog2()] : _in1G[gpa >> PageSize.Size1G.SizeLog2()]) != 0;
 
     /// <summary>A table at an address has one shadow page more, or one less.</summary>
     internal void Change(ulong gpa, int by)
@@ -24,16 +25,17 @@ internal sealed class DisallowedLargePages
         Change(_in1G, gpa >> PageSize.Size1G.SizeLog2(), by);
     }
 
-    private static void Change(Dictionary<ulong, int> counts, ulong page, int by)
+    private static void Change(CompactMap counts, ulong page, int by)
     {
-        int count = counts.GetValueOrDefault(page) + by;
+        int at = counts.Find(page);
+        ulong count = counts.WordAt(at) + (ulong)by;
         if (count == 0)
         {
-            counts.Remove(page);
+            counts.RemoveAt(at);
         }
         else
         {
-            counts[page] = count;
+            counts.SetAt(at, page, count);
         }
     }
 }

@@ -1,16 +1,14 @@
 namespace MemVirt.Core.Shadow;
 
 /// <summary>
-/// Finds shadow pages by a frame: a chained hash over their indices, several to a frame (KVM's mmu_page_hash). Memory: at most 23
-/// bytes an index, 12 of them set aside a quarter ahead. Allocates only to grow.
+/// Finds shadow pages by their guest frame: a chained hash over their indices, several to a frame (KVM's mmu_page_hash). The pages themselves
+/// hold the frames and the chains, so that it takes 4 to 8 bytes a page. Allocates only to grow.
 /// </summary>
 internal sealed class FrameIndex
 {
     private const int None = -1;
     private const ulong Golden = 0x9E37_79B9_7F4A_7C15;
     private int[] _buckets;
-    private ulong[] _frames = new ulong[64];
-    private int[] _next = new int[64];
     private int _shift;
 
     internal FrameIndex()
@@ -21,61 +19,56 @@ internal sealed class FrameIndex
     }
 
     /// <summary>Bytes in use.</summary>
-    internal long Bytes => ((long)_buckets.Length * sizeof(int)) + ((long)_frames.Length * (sizeof(ulong) + sizeof(int)));
+    internal long Bytes => (long)_buckets.Length * sizeof(int);
 
-    /// <summary>The first index of a frame, or −1. One load where its bucket is empty.</summary>
-    internal int First(ulong frame) => Find(_buckets[BucketOf(frame)], frame);
+    /// <summary>The first page whose guest frame hashes as one does, or −1; the others follow by <see cref="ShadowPage.NextOfBucket"/>.</summary>
+    internal int FirstOfBucket(ulong frame) => _buckets[BucketOf(frame)];
 
-    /// <summary>The next index of the same frame, or −1.</summary>
-    internal int Next(int index) => Find(_next[index], _frames[index]);
+    /// <summary>The first page of a guest frame, or −1. One load where its bucket is empty.</summary>
+    internal int First(ShadowPage[] pages, ulong frame) => Find(pages, _buckets[BucketOf(frame)], frame);
 
-    /// <summary>Adds an index that is not here.</summary>
-    internal void Add(ulong frame, int index)
+    /// <summary>The next page of the same guest frame, or −1.</summary>
+    internal static int Next(ShadowPage[] pages, int index) => Find(pages, pages[index].NextOfBucket, pages[index].GuestFrame);
+
+    /// <summary>Adds a page that is not here.</summary>
+    internal void Add(ShadowPage[] pages, int index)
     {
-        if (index >= _frames.Length)
-        {
-            int room = index + 1 + (index / 4);
-            Array.Resize(ref _frames, room);
-            Array.Resize(ref _next, room);
-        }
-
         if (index >= _buckets.Length)
         {
-            Grow();
+            Grow(pages);
         }
 
-        ref int bucket = ref _buckets[BucketOf(frame)];
-        (_frames[index], _next[index]) = (frame, bucket);
-        bucket = index;
+        ref int bucket = ref _buckets[BucketOf(pages[index].GuestFrame)];
+        (pages[index].NextOfBucket, bucket) = (bucket, index);
     }
 
-    /// <summary>Removes an index that is here.</summary>
-    internal void Remove(int index)
+    /// <summary>Removes a page that is here.</summary>
+    internal void Remove(ShadowPage[] pages, int index)
     {
-        ref int place = ref _buckets[BucketOf(_frames[index])];
+        ref int place = ref _buckets[BucketOf(pages[index].GuestFrame)];
         while (place != index)
         {
-            place = ref _next[place];
+            place = ref pages[place].NextOfBucket;
         }
 
-        place = _next[index];
-        _next[index] = None;
+        place = pages[index].NextOfBucket;
+        pages[index].NextOfBucket = None;
     }
 
-    private int BucketOf(ulong frame) => (int)((frame * Golden) >> _shift);
-
-    private int Find(int index, ulong frame)
+    private static int Find(ShadowPage[] pages, int index, ulong frame)
     {
-        while (index >= 0 && _frames[index] != frame)
+        while (index >= 0 && pages[index].GuestFrame != frame)
         {
-            index = _next[index];
+            index = pages[index].NextOfBucket;
         }
 
         return index;
     }
 
+    private int BucketOf(ulong frame) => (int)((frame * Golden) >> _shift);
+
     /// <summary>Twice the buckets; the chains are taken apart bucket by bucket.</summary>
-    private void Grow()
+    private void Grow(ShadowPage[] pages)
     {
         int[] old = _buckets;
         _buckets = new int[old.Length * 2];
@@ -85,9 +78,9 @@ internal sealed class FrameIndex
         {
             for (int index = first; index >= 0;)
             {
-                int rest = _next[index];
-                ref int bucket = ref _buckets[BucketOf(_frames[index])];
-                (_next[index], bucket) = (bucket, index);
+                int rest = pages[index].NextOfBucket;
+                ref int bucket = ref _buckets[BucketOf(pages[index].GuestFrame)];
+                (pages[index].NextOfBucket, bucket) = (bucket, index);
                 index = rest;
             }
         }

@@ -4,7 +4,7 @@ namespace MemVirt.Core.Shadow;
 
 /// <summary>
 /// For each host page, the shadow leaves that map it (KVM's rmap): one word a page and leaf level, which is the entry's address where
-/// there is one leaf, else the first of a chain. Costs 17 to 23 bytes a page that is mapped, however pages are spread, and 16 more for
+/// there is one leaf, else the first of a chain. Costs 17 to 20 bytes a page that is mapped, however pages are spread, and 16 more for
 /// each leaf of one mapped oftener.
 /// </summary>
 internal sealed class ReverseMap

@@ -15,7 +15,7 @@ namespace MemVirt.Core.Shadow;
 /// write; the third write to a protected table without a use in between removes its shadow; the shadow leaf is writable when
 /// the guest's dirty bit is set; pages larger in the guest than in the host are split by direct tables; an address without
 /// memory is remembered in the shadow leaf. As KVM's, it follows four-level guests with CR0.WP set, and no protection keys. Memory besides
-/// the tables: 8 bytes for each host page mapped, 16 for each further leaf that maps it, and about 200 bytes a shadow page.
+/// the tables: 17 to 20 bytes for each host page mapped, 16 for each further leaf that maps it, and 49 to 56 bytes a shadow page.
 /// </summary>
 public sealed partial class ShadowPager
 {

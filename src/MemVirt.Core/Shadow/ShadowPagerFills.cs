@@ -57,7 +57,7 @@ public sealed partial class ShadowPager
         int index = _rootPage;
         for (int level = X64FourLevel.Levels - 1; level > leafLevel; level--)
         {
-            _tables[index].WritesSinceUse = 0;
+            _tables[index].IsUsed();
             ulong entryOffset = TableGeometry.EntryOffset(address, level);
             if (level > path.Level)
             {
@@ -65,14 +65,14 @@ public sealed partial class ShadowPager
             }
 
             ShadowRole role = level > path.Level
-                ? new ShadowRole(path.Tables[level - 1], level - 1, Direct: false, rights)
-                : new ShadowRole(gpa & ~((1UL << TableGeometry.ShiftOf(level)) - 1), level - 1, Direct: true, ofPiece, (path.Entry & X64FourLevel.Global) != 0);
-            int child = _tables.Obtain(in role, CurrentRoot, ref flush);
+                ? new ShadowRole(path.Tables[level - 1], level - 1, direct: false, rights)
+                : new ShadowRole(gpa & ~((1UL << TableGeometry.ShiftOf(level)) - 1), level - 1, direct: true, ofPiece, (path.Entry & X64FourLevel.Global) != 0);
+            int child = _tables.Obtain(role, CurrentRoot, ref flush);
             _tables.Link(index, entryOffset, child, ref flush);
             index = child;
         }
 
-        _tables[index].WritesSinceUse = 0;
+        _tables[index].IsUsed();
         return index;
     }
 

@@ -36,13 +36,13 @@ internal sealed partial class ShadowTables
 
     internal int Count => _pages.Count;
 
-    internal long IndexBytes => _pages.IndexBytes;
+    internal long IndexBytes => _pages.IndexBytes + DisallowedLargePages.Bytes + (_outOfSync.Capacity * sizeof(int));
 
     internal ref ShadowPage this[int index] => ref _pages[index];
 
     /// <summary>The page of a guest root, where it has one.</summary>
     internal static ShadowRole RootRole(ulong guestRoot)
-        => new(guestRoot, X64FourLevel.Levels - 1, Direct: false, AccessRights.Unrestricted);
+        => new(guestRoot, X64FourLevel.Levels - 1, direct: false, AccessRights.Unrestricted);
 
     /// <summary>Whether a store to the frame must be seen: it holds a shadowed table that is in sync.</summary>
     internal bool IsProtected(ulong gpa)
@@ -57,9 +57,9 @@ internal sealed partial class ShadowTables
     }
 
     /// <summary>The page of a role. A guest table that the shadow maps writable already is protected, or out of sync from the start.</summary>
-    internal int Obtain(in ShadowRole role, ulong guestRoot, ref bool flush)
+    internal int Obtain(ShadowRole role, ulong guestRoot, ref bool flush)
     {
-        if (_pages.TryFind(in role, out int index))
+        if (_pages.TryFind(role, out int index))
         {
             return index;
         }
@@ -67,7 +67,7 @@ internal sealed partial class ShadowTables
         _statistics.PagesMade++;
         if (role.Direct)
         {
-            return _pages.Create(in role, guestRoot);
+            return _pages.Create(role, guestRoot);
         }
 
         if (role.Level > 0)
@@ -75,7 +75,7 @@ internal sealed partial class ShadowTables
             flush |= ZapOutOfSync(role.GuestAddress);
         }
 
-        index = _pages.Create(in role, guestRoot);
+        index = _pages.Create(role, guestRoot);
         DisallowedLargePages.Change(role.GuestAddress, +1);
         bool isMapped = _guest.TryResolve(role.GuestAddress, out ulong hpa);
         if (isMapped && role.Level == 0 && Leaves.MapsWritable(hpa))
@@ -107,18 +107,18 @@ internal sealed partial class ShadowTables
         if (X64FourLevel.IsPresent(present))
         {
             flush = true;
-            DropEntry(in _pages[parent], entryOffset);
+            DropEntry(parent, entryOffset);
             ShadowRole role = _pages[child].Role;
             if (role.Direct && (role.Rights & AccessRights.Write) != 0)
             {
-                RemoveReadOnly(in role);
+                RemoveReadOnly(role);
             }
         }
 
         // The guest owes no invalidation for an entry that was not there: what hangs below may be no staler than now.
         SynchroniseBelow(child);
         _host.Write(entryAddress, wanted);
-        _pages.AddParent(child, entryAddress);
+        _pages.AddParent(child, parent, entryOffset);
     }
 
     /// <summary>
@@ -143,7 +143,7 @@ internal sealed partial class ShadowTables
         ulong present = _host.Read(entryAddress);
         if (X64FourLevel.IsPresent(present) && !X64FourLevel.IsLeaf(present, level))
         {
-            DropEntry(in _pages[index], entryOffset);
+            DropEntry(index, entryOffset);
         }
 
         if ((rights & AccessRights.Write) != 0)
@@ -175,9 +175,9 @@ internal sealed partial class ShadowTables
         for (int index = first; index >= 0;)
         {
             int next = _pages.NextOfTable(index);
+            DropEntry(index, entryAddress & 0xFF8);
             ref ShadowPage page = ref _pages[index];
-            DropEntry(in page, entryAddress & 0xFF8);
-            if (page.Role.Level > 0 && ++page.WritesSinceUse >= FloodWrites)
+            if (page.Role.Level > 0 && page.CountWrite() >= FloodWrites)
             {
                 Zap(index);
                 _statistics.Flooded++;
@@ -193,12 +193,12 @@ internal sealed partial class ShadowTables
     /// <summary>Removes a page: its entries, and those that refer to it. What hangs below stays, to be linked again.</summary>
     internal void Zap(int index)
     {
-        ShadowPage page = _pages[index];
         for (ulong slot = 0; slot < TableGeometry.EntriesPerTable; slot++)
         {
-            DropEntry(in page, slot * 8);
+            DropEntry(index, slot * 8);
         }
 
+        ref ShadowPage page = ref _pages[index];
         if (!page.Role.Direct)
         {
             DisallowedLargePages.Change(page.Role.GuestAddress, -1);
@@ -249,13 +249,14 @@ internal sealed partial class ShadowTables
     }
 
     /// <summary>Empties an entry of a shadow page; a page it refers to stays.</summary>
-    private void DropEntry(in ShadowPage page, ulong entryOffset)
+    private void DropEntry(int index, ulong entryOffset)
     {
+        ref ShadowPage page = ref _pages[index];
         ulong entryAddress = page.Table + entryOffset;
         ulong entry = _host.Read(entryAddress);
         if (X64FourLevel.IsPresent(entry) && !X64FourLevel.IsLeaf(entry, page.Role.Level))
         {
-            _pages.RemoveParent(_pages.OfTable(TableGeometry.TableAddress(entry)), entryAddress);
+            _pages.RemoveParent(_pages.OfTable(TableGeometry.TableAddress(entry)), index, entryOffset);
             _host.Write(entryAddress, 0);
         }
         else
@@ -265,10 +266,11 @@ internal sealed partial class ShadowTables
     }
 
     /// <summary>The guest's page has become dirty: the read-only direct page of the same piece goes, and what hangs below it.</summary>
-    private void RemoveReadOnly(in ShadowRole writable)
+    private void RemoveReadOnly(ShadowRole writable)
     {
-        ShadowRole readOnly = writable with { Rights = writable.Rights & ~AccessRights.Write };
-        if (!_pages.TryFind(in readOnly, out int index))
+        AccessRights rights = writable.Rights & ~AccessRights.Write;
+        var readOnly = new ShadowRole(writable.GuestAddress, writable.Level, direct: true, rights, writable.Global);
+        if (!_pages.TryFind(readOnly, out int index))
         {
             return;
         }
@@ -276,7 +278,7 @@ internal sealed partial class ShadowTables
         for (int slot = 0; readOnly.Level > 0 && slot < TableGeometry.EntriesPerTable; slot++)
         {
             ulong piece = readOnly.GuestAddress + ((ulong)slot << TableGeometry.ShiftOf(readOnly.Level));
-            RemoveReadOnly(writable with { GuestAddress = piece, Level = readOnly.Level - 1 });
+            RemoveReadOnly(new ShadowRole(piece, writable.Level - 1, direct: true, writable.Rights, writable.Global));
         }
 
         Zap(index);
