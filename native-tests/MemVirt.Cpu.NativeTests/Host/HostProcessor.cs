@@ -3,9 +3,12 @@ using System.Runtime.InteropServices;
 namespace MemVirt.Cpu.NativeTests.Host;
 
 /// <summary>The registers that an instruction is run with, and leaves.</summary>
-[StructLayout(LayoutKind.Explicit, Size = 512)]
+[StructLayout(LayoutKind.Explicit, Size = Bytes)]
 internal unsafe struct HostState
 {
+    /// <summary>Bytes of it; it lies at a multiple of 16.</summary>
+    public const int Bytes = 1024;
+
     /// <summary>RAX, RCX, RDX, RBX, RSP (not used), RBP, RSI, RDI, R8 to R15.</summary>
     [FieldOffset(0)]
     public fixed ulong General[16];
@@ -14,9 +17,13 @@ internal unsafe struct HostState
     [FieldOffset(128)]
     public ulong Flags;
 
-    /// <summary>XMM0 to XMM7.</summary>
-    [FieldOffset(256)]
-    public fixed byte Vectors[128];
+    /// <summary>MXCSR as .NET wants it.</summary>
+    [FieldOffset(136)]
+    public uint Mxcsr;
+
+    /// <summary>What FXSAVE saves: x87, MXCSR and the vectors.</summary>
+    [FieldOffset(512)]
+    public fixed byte Saved[512];
 }
 
 /// <summary>The host's own processor: an instruction's bytes between code that loads and stores registers.</summary>
@@ -75,11 +82,7 @@ internal sealed unsafe class HostProcessor : IDisposable
         code.AddRange([0x53, 0x55, 0x41, 0x54, 0x41, 0x55, 0x41, 0x56, 0x41, 0x57]); // push rbx, rbp, r12-r15
         code.Add(0x57);                                                                // push rdi
         code.AddRange([0xFF, 0xB7, 0x80, 0, 0, 0, 0x9D]);                              // push [rdi+128]; popfq
-        for (int i = 0; i < 8; i++)
-        {
-            code.AddRange([0xF3, 0x0F, 0x6F, (byte)(0x87 | (i << 3)), .. BitConverter.GetBytes(256 + (i * 16))]); // movdqu xmm, [rdi+...]
-        }
-
+        code.AddRange([0x0F, 0xAE, 0x8F, .. BitConverter.GetBytes(512)]);              // fxrstor [rdi+512]
         foreach (int register in (int[])[0, 1, 2, 3, 5, 6, 8, 9, 10, 11, 12, 13, 14, 15, 7])
         {
             code.AddRange([(byte)(register >= 8 ? 0x4C : 0x48), 0x8B, (byte)(0x87 | ((register & 7) << 3)), .. BitConverter.GetBytes(register * 8)]);
@@ -97,11 +100,8 @@ internal sealed unsafe class HostProcessor : IDisposable
             code.AddRange([(byte)(register >= 8 ? 0x4C : 0x48), 0x89, (byte)(0x87 | ((register & 7) << 3)), .. BitConverter.GetBytes(register * 8)]);
         }
 
-        for (int i = 0; i < 8; i++)
-        {
-            code.AddRange([0xF3, 0x0F, 0x7F, (byte)(0x87 | (i << 3)), .. BitConverter.GetBytes(256 + (i * 16))]);
-        }
-
+        code.AddRange([0x0F, 0xAE, 0x87, .. BitConverter.GetBytes(512)]);              // fxsave [rdi+512]
+        code.AddRange([0xDB, 0xE3, 0x0F, 0xAE, 0x97, .. BitConverter.GetBytes(136)]);  // fninit; ldmxcsr [rdi+136]
         code.AddRange([0x58, 0x48, 0x89, 0x87, .. BitConverter.GetBytes(7 * 8)]);      // pop rax; mov [rdi+56], rax
         code.AddRange([0x9C, 0x58, 0x48, 0x89, 0x87, .. BitConverter.GetBytes(128)]);  // pushfq; pop rax; mov [rdi+128], rax
         code.AddRange([0xFC, 0x41, 0x5F, 0x41, 0x5E, 0x41, 0x5D, 0x41, 0x5C, 0x5D, 0x5B, 0xC3]); // cld; pop r15-r12, rbp, rbx; ret

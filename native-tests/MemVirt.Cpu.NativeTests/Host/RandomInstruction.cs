@@ -9,6 +9,8 @@ internal static class RandomInstruction
     [
         Mnemonic.Rcpss, Mnemonic.Rcpps, Mnemonic.Rsqrtss, Mnemonic.Rsqrtps, // approximations
         Mnemonic.Cvtpi2ps, Mnemonic.Cvtpi2pd,                               // of MMX, which is not there
+        Mnemonic.Fnstenv, Mnemonic.Fldenv, Mnemonic.Fnsave, Mnemonic.Frstor, // of addresses that makers keep in ways of their own
+        Mnemonic.Fsin, Mnemonic.Fcos, Mnemonic.Fsincos, Mnemonic.Fptan, Mnemonic.Fpatan, Mnemonic.F2xm1, Mnemonic.Fyl2x, Mnemonic.Fyl2xp1, // not there
     ];
 
     // The first bytes of the instructions with a ModRM byte, and how long their immediates may be.
@@ -52,7 +54,12 @@ internal static class RandomInstruction
                 bytes[at++] = (byte)(0x40 | random.Next(16));
             }
 
-            if (random.Next(2) == 0)
+            int map = random.Next(5);
+            if (map == 0)
+            {
+                bytes[at++] = (byte)(0xD8 | random.Next(8));
+            }
+            else if (map <= 2)
             {
                 bytes[at++] = OneByte[random.Next(OneByte.Length)];
             }
@@ -75,6 +82,11 @@ internal static class RandomInstruction
             }
         }
     }
+
+    /// <summary>Whether it is a comparison of x87.</summary>
+    public static bool IsComparison(Mnemonic mnemonic)
+        => mnemonic is Mnemonic.Fcom or Mnemonic.Fcomp or Mnemonic.Fcompp or Mnemonic.Fucom or Mnemonic.Fucomp or Mnemonic.Fucompp or Mnemonic.Ficom
+            or Mnemonic.Ficomp or Mnemonic.Fcomi or Mnemonic.Fcomip or Mnemonic.Fucomi or Mnemonic.Fucomip or Mnemonic.Ftst;
 
     /// <summary>A general operand: often one at a boundary.</summary>
     public static ulong Operand(Random random) => random.Next(4) switch
@@ -117,7 +129,7 @@ internal static class RandomInstruction
                     Register register = instruction.GetOpRegister(i);
                     bool isStack = register is Register.RSP or Register.ESP or Register.SP or Register.SPL;
                     bool isPointer = register.IsGPR() && register.GetFullRegister() == Register.RSI;
-                    bool isKnown = register.IsGPR() || (register.IsXMM() && register <= Register.XMM7);
+                    bool isKnown = register.IsGPR() || register is >= Register.ST0 and <= Register.ST7 || (register.IsXMM() && register <= Register.XMM7);
                     if (isStack || isPointer || !isKnown)
                     {
                         return false;
@@ -153,14 +165,14 @@ internal static class RandomInstruction
         return !(instruction.Mnemonic is Mnemonic.Shld or Mnemonic.Shrd && is16);
     }
 
-    /// <summary>What qemu64 with POPCNT has, without x87 and MMX.</summary>
+    /// <summary>What qemu64 with POPCNT has, without MMX.</summary>
     private static bool IsOurs(in Instruction instruction)
     {
         foreach (CpuidFeature feature in instruction.CpuidFeatures)
         {
             bool isThere = feature is CpuidFeature.INTEL8086 or CpuidFeature.INTEL186 or CpuidFeature.INTEL286 or CpuidFeature.INTEL386
                 or CpuidFeature.INTEL486 or CpuidFeature.X64 or CpuidFeature.CMOV or CpuidFeature.SSE or CpuidFeature.SSE2 or CpuidFeature.SSE3
-                or CpuidFeature.POPCNT or CpuidFeature.CX8 or CpuidFeature.CMPXCHG16B;
+                or CpuidFeature.POPCNT or CpuidFeature.FPU or CpuidFeature.FPU287 or CpuidFeature.FPU387 or CpuidFeature.CX8 or CpuidFeature.CMPXCHG16B;
             if (!isThere)
             {
                 return false;
