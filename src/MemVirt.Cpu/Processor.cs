@@ -58,6 +58,9 @@ internal sealed unsafe partial class Processor : IDisposable
     /// <summary>MXCSR.</summary>
     internal uint Mxcsr = 0x1F80;
 
+    /// <summary>What the SSE instruction that executes has met so far.</summary>
+    internal MemVirt.Cpu.FloatingPoint.Arithmetic.FloatFlags SimdFlags;
+
     private readonly SparseMemory _memory;
     private readonly Mmu _mmu;
     private readonly PagingUnit _unit;

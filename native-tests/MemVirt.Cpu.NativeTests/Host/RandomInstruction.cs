@@ -105,12 +105,30 @@ internal static class RandomInstruction
             0 => 0, 1 => -0.0, 2 => double.PositiveInfinity, 3 => double.NaN, 4 => random.Next(-5, 6), 5 => 1e300 * random.NextDouble(),
             6 => double.Epsilon * random.Next(9), 7 => int.MaxValue + random.NextDouble(), 8 => random.NextDouble() * 1e-3, _ => -1e10 * random.NextDouble(),
         };
-        return random.Next(3) switch
+        return random.Next(5) switch
         {
             0 => Operand(random),
             1 => BitConverter.DoubleToUInt64Bits(value),
+            2 => Float(random, fractionBits: 52, exponentBits: 11),
+            3 => Float(random, fractionBits: 23, exponentBits: 8) | (Float(random, fractionBits: 23, exponentBits: 8) << 32),
             _ => BitConverter.SingleToUInt32Bits((float)value) | ((ulong)BitConverter.SingleToUInt32Bits((float)random.Next(-3, 3)) << 32),
         };
+    }
+
+    /// <summary>A number near the ends of its format, or near 1, its fraction full, empty or of few bits.</summary>
+    private static ulong Float(Random random, int fractionBits, int exponentBits)
+    {
+        int special = (1 << exponentBits) - 1;
+        int exponent = random.Next(5) switch
+        {
+            0 => random.Next(3), 1 => special - random.Next(3), 2 => random.Next(special + 1), 3 => random.Next(2 * fractionBits), _ => (special / 2) + random.Next(-3, 4),
+        };
+        ulong fraction = random.Next(4) switch
+        {
+            0 => 0, 1 => ulong.MaxValue << random.Next(fractionBits), 2 => (1UL << random.Next(fractionBits)) | (1UL << random.Next(fractionBits)), _ => (ulong)random.NextInt64(),
+        };
+        ulong sign = (ulong)random.Next(2) << (fractionBits + exponentBits);
+        return sign | ((ulong)exponent << fractionBits) | (fraction & ((1UL << fractionBits) - 1));
     }
 
     private static bool IsSuitable(in Instruction instruction)

@@ -39,7 +39,7 @@ internal static unsafe class RandomState
         byte* ours = stackalloc byte[512];
         processor.FloatingPoint.Save(ours, is64: false);
         *(uint*)(ours + 24) = processor.Mxcsr;
-        bool isEqual = ((*(uint*)ours ^ *(uint*)after) & ~open) == 0 && ours[4] == after[4]; //MX
+        bool isEqual = ((*(uint*)ours ^ *(uint*)after) & ~open) == 0 && ours[4] == after[4] && *(uint*)(ours + 24) == *(uint*)(after + 24);
         for (int i = 0; i < Registers; i++)
         {
             isEqual &= *(Extended*)(ours + RegistersOffset + (i * 16)) == *(Extended*)(after + RegistersOffset + (i * 16));
@@ -50,7 +50,10 @@ internal static unsafe class RandomState
 
     private static uint MxcsrOf(Random random)
     {
-        return 0x1F80;
+        const uint masks = 0x1F80;
+        const uint zeros = 0x8040;
+        uint flags = random.Next(2) == 0 ? (uint)random.Next(0x40) : 0;
+        return masks | flags | ((uint)random.Next(4) << 13) | (random.Next(4) == 0 ? (uint)random.Next(0x10000) & zeros : 0);
     }
 
     private static Extended Number(Random random)

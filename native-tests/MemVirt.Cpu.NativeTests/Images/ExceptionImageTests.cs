@@ -32,14 +32,13 @@ public sealed class ExceptionImageTests
     /// <summary>What is not implemented: breakpoints by debug registers, #AC, x87 and SSE exceptions. docs/processor.md has them.</summary>
     private static readonly string[] MemVirtLacks64 =
     [
-        "db-general-detect", "db-write-watchpoint-user", "db-breakpoint-user", "mf-zero-divide-user", "xm-zero-divide-user",
-        "ud-zero-divide-osxmmexcpt-off-user", "gp-16-byte-instruction-user", "ac-read-user", "ac-write-user",
+        "db-general-detect", "db-write-watchpoint-user", "db-breakpoint-user", "gp-16-byte-instruction-user", "ac-read-user", "ac-write-user",
     ];
 
     /// <summary>Besides those, segment limits and types on data accesses, and task switches.</summary>
     private static readonly string[] MemVirtLacks32 =
     [
-        "db-held-back-by-mov-ss-user", "mf-zero-divide-user", "ac-read-user", "ss-ss0-not-present-user", "gp-beyond-limit-user",
+        "db-held-back-by-mov-ss-user", "ac-read-user", "ss-ss0-not-present-user", "gp-beyond-limit-user",
         "gp-across-limit-user", "ss-beyond-limit-user", "ss-push-beyond-limit-user", "gp-expand-down-below-user",
         "gp-write-read-only-data-user", "gp-write-code-user", "gp-null-segment-user", "task-call-and-iret",
         "task-gate-call-and-iret-user", "np-task-not-present", "ts-iret-link-null", "gp-16-byte-instruction-user",

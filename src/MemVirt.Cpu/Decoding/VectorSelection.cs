@@ -48,29 +48,21 @@ internal static unsafe class VectorSelection
             case OpKind.Immediate8:
                 op->Source = VectorExecution.ImmediateSource;
                 op->Immediate = i.Immediate8;
-                return &VectorExecution.Compute;
+                return &VectorExecution.ComputeIntegers;
             default:
                 return null;
         }
 
         op->Immediate = i.OpCount == 3 ? i.GetImmediate(2) : 0;
-        return &VectorExecution.Compute;
+        return VectorFloats.Knows(i.Mnemonic) ? &VectorExecution.ComputeFloats : &VectorExecution.ComputeIntegers;
     }
 
-    /// <summary>Whether one of the two tables executes it: asked once with harmless operands.</summary>
+    /// <summary>Whether one executes it: of integers, asked once with harmless operands.</summary>
     private static bool IsKnown(Mnemonic mnemonic)
     {
-        // These look at flags or at MXCSR, and are known without being asked.
-        if (mnemonic is Mnemonic.Comiss or Mnemonic.Ucomiss or Mnemonic.Comisd or Mnemonic.Ucomisd or Mnemonic.Cvtsd2ss or Mnemonic.Cvtpd2ps
-            or Mnemonic.Cvtdq2ps or Mnemonic.Cvtps2dq or Mnemonic.Cvttps2dq or Mnemonic.Cvtpd2dq or Mnemonic.Cvttpd2dq)
-        {
-            return true;
-        }
-
         byte* operands = stackalloc byte[32];
         new Span<byte>(operands, 32).Clear();
-        return VectorIntegers.TryApply(mnemonic, operands, operands + 16, 0)
-               || VectorFloats.TryApply(null!, mnemonic, operands, operands + 16, 0);
+        return VectorFloats.Knows(mnemonic) || VectorIntegers.TryApply(mnemonic, operands, operands + 16, 0);
     }
 
     private static delegate*<Processor, Op*, Op*> Whole(in Instruction i, Op* op, bool isAligned)

@@ -12,46 +12,77 @@ namespace MemVirt.Cpu.Vectors;
 /// </summary>
 internal static unsafe class VectorExecution
 {
-    /// <summary>An instruction of two operands that computes.</summary>
-    public static Op* Compute(Processor processor, Op* op)
+    /// <summary>An instruction of two operands that computes on integers.</summary>
+    public static Op* ComputeIntegers(Processor processor, Op* op)
+    {
+        byte* buffer = stackalloc byte[16];
+        byte* source = SourceOf(processor, op, buffer);
+        if (source == null)
+        {
+            return null;
+        }
+
+        VectorIntegers.TryApply((Mnemonic)op->Detail, processor.X + op->Destination, source, (int)op->Immediate);
+        return op + 1;
+    }
+
+    /// <summary>An instruction of two operands that computes on floats.</summary>
+    public static Op* ComputeFloats(Processor processor, Op* op)
+    {
+        byte* buffer = stackalloc byte[16];
+        byte* source = SourceOf(processor, op, buffer);
+        if (source == null)
+        {
+            return null;
+        }
+
+        byte* destination = processor.X + op->Destination;
+        if ((processor.Mxcsr & SimdExceptions.AllMasked) != SimdExceptions.AllMasked)
+        {
+            return ComputeUnmasked(processor, op, destination, source);
+        }
+
+        VectorFloats.Apply(processor, (Mnemonic)op->Detail, destination, source, (int)op->Immediate);
+        return SimdExceptions.TrySettle(processor, op) ? op + 1 : null;
+    }
+
+    /// <summary>The source, in its register or read into a buffer of 16 bytes; null where that raised a fault.</summary>
+    private static byte* SourceOf(Processor processor, Op* op, byte* buffer)
     {
         if (!processor.AreVectorsEnabled && !Enable(processor, op))
         {
             return null;
         }
 
-        byte* source;
-        byte* buffer = stackalloc byte[16];
-        if ((op->Traits & OpTraits.Memory) != 0)
+        if ((op->Traits & OpTraits.Memory) == 0 && op->Source != ImmediateSource)
         {
-            *(ulong*)(buffer + 8) = 0;
-            *(ulong*)buffer = 0;
-            if (!Load(processor, op, buffer, op->Size))
-            {
-                return null;
-            }
-
-            source = buffer;
-        }
-        else if (op->Source == ImmediateSource)
-        {
-            *(ulong*)buffer = op->Immediate;
-            *(ulong*)(buffer + 8) = 0;
-            source = buffer;
-        }
-        else
-        {
-            source = processor.X + op->Source;
+            return processor.X + op->Source;
         }
 
-        byte* destination = processor.X + op->Destination;
-        var mnemonic = (Mnemonic)op->Detail;
-        if (!VectorIntegers.TryApply(mnemonic, destination, source, (int)op->Immediate))
+        (*(ulong*)buffer, *(ulong*)(buffer + 8)) = (op->Immediate, 0);
+        if ((op->Traits & OpTraits.Memory) == 0)
         {
-            VectorFloats.TryApply(processor, mnemonic, destination, source, (int)op->Immediate);
+            return buffer;
         }
 
-        return op + 1;
+        *(ulong*)buffer = 0;
+        return Load(processor, op, buffer, op->Size) ? buffer : null;
+    }
+
+    /// <summary>Where an exception is not masked the destination and the flags stay as they were if it is met.</summary>
+    private static Op* ComputeUnmasked(Processor processor, Op* op, byte* destination, byte* source)
+    {
+        Vector128<byte> before = Vector128.Load(destination);
+        LazyFlags flags = processor.Flags;
+        VectorFloats.Apply(processor, (Mnemonic)op->Detail, destination, source, (int)op->Immediate);
+        if (SimdExceptions.TrySettle(processor, op))
+        {
+            return op + 1;
+        }
+
+        before.Store(destination);
+        processor.Flags = flags;
+        return null;
     }
 
     /// <summary>No register: the immediate is the source (shifts).</summary>
@@ -203,10 +234,22 @@ internal static unsafe class VectorExecution
         switch ((Mnemonic)op->Detail)
         {
             case Mnemonic.Cvtsi2ss:
-                *(float*)d = VectorFloats.ToSingle(processor, signed);
+                float single = FloatConversions.ToSingle(processor, signed);
+                if (!SimdExceptions.TrySettle(processor, op))
+                {
+                    return null;
+                }
+
+                *(float*)d = single;
                 break;
             case Mnemonic.Cvtsi2sd:
-                *(double*)d = VectorFloats.ToDouble(processor, signed);
+                double number = FloatConversions.ToDouble(processor, signed);
+                if (!SimdExceptions.TrySettle(processor, op))
+                {
+                    return null;
+                }
+
+                *(double*)d = number;
                 break;
             case Mnemonic.Pinsrw:
                 ((ushort*)d)[op->Immediate & 7] = (ushort)value;
@@ -252,16 +295,21 @@ internal static unsafe class VectorExecution
         bool is64 = op->Size == 8;
         ulong value = mnemonic switch
         {
-            Mnemonic.Cvtss2si => (ulong)VectorFloats.ToInteger(processor, *(float*)s, is64, truncates: false),
-            Mnemonic.Cvttss2si => (ulong)VectorFloats.ToInteger(processor, *(float*)s, is64, truncates: true),
-            Mnemonic.Cvtsd2si => (ulong)VectorFloats.ToInteger(processor, *(double*)s, is64, truncates: false),
-            Mnemonic.Cvttsd2si => (ulong)VectorFloats.ToInteger(processor, *(double*)s, is64, truncates: true),
+            Mnemonic.Cvtss2si => (ulong)FloatConversions.ToInteger(processor, *(float*)s, is64, truncates: false),
+            Mnemonic.Cvttss2si => (ulong)FloatConversions.ToInteger(processor, *(float*)s, is64, truncates: true),
+            Mnemonic.Cvtsd2si => (ulong)FloatConversions.ToInteger(processor, *(double*)s, is64, truncates: false),
+            Mnemonic.Cvttsd2si => (ulong)FloatConversions.ToInteger(processor, *(double*)s, is64, truncates: true),
             Mnemonic.Pextrw => ((ushort*)s)[op->Immediate & 7],
             Mnemonic.Pmovmskb => Vector128.Load(s).ExtractMostSignificantBits(),
             Mnemonic.Movmskps => Vector128.Load((float*)s).ExtractMostSignificantBits(),
             Mnemonic.Movmskpd => Vector128.Load((double*)s).ExtractMostSignificantBits(),
             _ => *(ulong*)s,
         };
+        if (!SimdExceptions.TrySettle(processor, op))
+        {
+            return null;
+        }
+
         processor.Register(op->Destination) = is64 ? value : (uint)value;
         return op + 1;
     }
