@@ -18,6 +18,7 @@ namespace MemVirt.Cpu;
 internal sealed unsafe partial class Processor : IDisposable
 {
     private const int VectorRegisterBytes = 16 * 16;
+    private const ulong AlignmentMask = 1 << 18;
 
     /// <summary>The register file; see <see cref="RegisterFile"/>.</summary>
     internal readonly byte* R;
@@ -52,7 +53,7 @@ internal sealed unsafe partial class Processor : IDisposable
     /// <summary>CR2.</summary>
     internal ulong Cr2;
 
-    /// <summary>DR0 to DR3, DR6, DR7; breakpoints are not acted upon.</summary>
+    /// <summary>DR0 to DR3, DR6, DR7.</summary>
     internal DebugRegisters Debug = DebugRegisters.AtReset;
 
     /// <summary>MXCSR.</summary>
@@ -186,19 +187,34 @@ internal sealed unsafe partial class Processor : IDisposable
     internal void SetSegment(SegmentName name, in SegmentRegister segment)
     {
         Segments[(int)name] = segment;
+        int bit = 1 << (int)name;
+        _checkedSegments = segment.IsFlat(name == SegmentName.Cs) ? _checkedSegments & ~bit : _checkedSegments | bit;
         *(ulong*)(R + RegisterFile.BaseOf(name)) = segment.Base;
-        if (name == SegmentName.Cs)
+        if (name == SegmentName.Cs || !IsLong)
         {
             ModeChanged();
         }
     }
 
-    /// <summary>CS or EFER.LMA has changed, or TF: code is another's to decode.</summary>
+    private int _checkedSegments;
+
+    /// <summary>A segment register or EFER.LMA has changed, or TF, DR7, CPL with alignment checks: code is to be decoded for another mode.</summary>
     internal void ModeChanged()
     {
         ref SegmentRegister cs = ref Segments[(int)SegmentName.Cs];
         IsLong = IsLongModeActive && cs.IsLong;
-        _modeKey = IsLong ? CodeCache.LongMode : cs.IsDefault32 ? CodeCache.Default32 : 0;
+        ulong legacy = ((ulong)(uint)_checkedSegments << CodeCache.CheckedSegmentsShift) | (cs.IsDefault32 ? CodeCache.Default32 : 0);
+        _modeKey = IsLong ? CodeCache.LongMode : legacy;
+        if ((Debug.Dr7 & Enables) != 0)
+        {
+            _modeKey |= CodeCache.Breakpoints;
+        }
+
+        if ((SystemFlags & SystemFlag.AlignmentCheck) != 0 && CurrentPrivilegeLevel == 3 && (Control.Cr0 & AlignmentMask) != 0)
+        {
+            _modeKey |= CodeCache.AlignmentChecked;
+        }
+
         if ((SystemFlags & SystemFlag.Trap) != 0)
         {
             _modeKey |= CodeCache.SingleStep;
@@ -215,6 +231,11 @@ internal sealed unsafe partial class Processor : IDisposable
         }
 
         _unit.ChangePrivilege((byte)level, (SystemFlags & SystemFlag.AlignmentCheck) != 0);
+        if ((SystemFlags & SystemFlag.AlignmentCheck) != 0 || (_modeKey & CodeCache.AlignmentChecked) != 0)
+        {
+            ModeChanged();
+        }
+
         if (changes)
         {
             _observedLevel = level;

@@ -29,7 +29,8 @@ internal sealed unsafe partial class Processor
             LeaveAt(op);
         }
 
-        (_pending, _pendingError, _pendingIsTrap, _pendingIsSoftware) = (vector, error, false, false);
+        // Of the faults, a debug exception alone leaves RF as it is in the image that is pushed (Intel SDM Vol. 3B §17.3.1.1).
+        (_pending, _pendingError, _pendingIsTrap, _pendingIsSoftware) = (vector, error, vector == Vector.Debug, false);
         return null;
     }
 
@@ -42,11 +43,7 @@ internal sealed unsafe partial class Processor
     }
 
     /// <summary>A fault, or a trap, between instructions: RIP is right.</summary>
-    internal void RaiseBetween(int vector)
-    {
-        Raise(null, vector);
-        _pendingIsTrap = vector == Vector.Debug;
-    }
+    internal void RaiseBetween(int vector) => Raise(null, vector);
 
     /// <summary>INT n, INT3, INTO, INT1: RIP is the next instruction's.</summary>
     internal Op* RaiseSoftware(Op* op, int vector, bool isGateChecked = true)
@@ -98,6 +95,11 @@ internal sealed unsafe partial class Processor
             {
                 Cr2 = _pendingAddress;
                 Observe(ExecutionEvent.PageFault);
+            }
+
+            if (vector == Vector.Debug)
+            {
+                Debug.Dr7 &= ~GeneralDetect;
             }
 
             bool isInstruction = _pendingIsInstruction && first == Vector.None;

@@ -26,6 +26,9 @@ internal sealed unsafe partial class Processor
     /// <summary>Nanoseconds slept in HLT.</summary>
     internal ulong Slept { get; private set; }
 
+    /// <summary>Whether a string instruction is to do one step at a time: each is checked, or trapped.</summary>
+    internal bool IsStepping => _current->Checks != 0 || (_current->Key & CodeCache.SingleStep) != 0;
+
     /// <summary>Instructions retired.</summary>
     internal ulong Retired => Now - Slept;
 
@@ -64,11 +67,9 @@ internal sealed unsafe partial class Processor
             {
                 DeliverPending();
             }
-            else if (block != null && (block->Key & CodeCache.SingleStep) != 0)
+            else if (block != null && (block->Key & (CodeCache.SingleStep | CodeCache.Breakpoints)) != 0)
             {
-                Debug.Dr6 |= 1 << 14;
-                RaiseBetween(Vector.Debug);
-                DeliverPending();
+                TakeTraps(block);
             }
         }
     }
@@ -181,7 +182,7 @@ internal sealed unsafe partial class Processor
         const ulong PageMask = ~0xFFFUL;
         ulong segmentBase = *(ulong*)(R + RegisterFile.BaseOf(SegmentName.Cs));
         ulong linear = segmentBase + Rip;
-        if (((linear ^ (segmentBase + BlockRip)) & PageMask) == 0 && (_current->Key & CodeCache.SingleStep) == 0 && _current->SecondFrame == Block.NoFrame)
+        if (((linear ^ (segmentBase + BlockRip)) & PageMask) == 0 && (_current->Key & (CodeCache.SingleStep | CodeCache.Breakpoints)) == 0 && _current->SecondFrame == Block.NoFrame)
         {
             // The same page, nothing in between that could change its translation: the block's own frame.
             ulong key = (_current->Key & PageMask) | (linear & ~PageMask);

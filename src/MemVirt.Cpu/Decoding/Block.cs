@@ -9,7 +9,7 @@ internal unsafe struct Block
     /// <summary>The instructions, and one more that leaves the block.</summary>
     public Op* Ops;
 
-    /// <summary>The host-physical address of the first byte, with the mode it was decoded for in bits 63:60.</summary>
+    /// <summary>The host-physical address of the first byte, with the mode it was decoded for in bits 63:52.</summary>
     public ulong Key;
 
     /// <summary>The host frame of the second page, or <see cref="NoFrame"/>.</summary>
@@ -20,6 +20,9 @@ internal unsafe struct Block
 
     /// <summary>Instructions.</summary>
     public int Count;
+
+    /// <summary>Operations before the first instruction, which check what it is about to do.</summary>
+    public int Checks;
 
     /// <summary>Bytes.</summary>
     public int Length;

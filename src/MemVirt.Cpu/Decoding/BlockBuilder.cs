@@ -7,7 +7,7 @@ namespace MemVirt.Cpu.Decoding;
 
 /// <summary>
 /// Decodes blocks. A block goes on past branches that may not be taken, and ends at others, at the end of its page, and before what
-/// would make it too long. An instruction that reaches into the next page is a block of its own.
+/// would make it too long. An instruction that reaches into the next page is a block of its own, as is one whose accesses are checked.
 /// </summary>
 internal sealed unsafe class BlockBuilder : IDisposable
 {
@@ -20,6 +20,7 @@ internal sealed unsafe class BlockBuilder : IDisposable
     private readonly Decoder _decoder16;
     private readonly Decoder _decoder32;
     private readonly Decoder _decoder64;
+    private readonly AccessChecks _checks = new();
     private readonly Op* _ops;
     private readonly byte* _window;
 
@@ -42,7 +43,7 @@ internal sealed unsafe class BlockBuilder : IDisposable
         byte* start = _processor.HostPointer(hpa);
         int available = PageBytes - (int)(hpa & OffsetMask);
         _bytes.Set(start, available);
-        int limit = (key & CodeCache.SingleStep) != 0 ? 1 : MaxInstructions;
+        int limit = (key & (CodeCache.SingleStep | CodeCache.Breakpoints)) != 0 ? 1 : MaxInstructions;
         int count = Decode(key, limit, out int length);
         if (count == 0)
         {
@@ -58,6 +59,7 @@ internal sealed unsafe class BlockBuilder : IDisposable
 
     public void Dispose()
     {
+        _checks.Dispose();
         NativeMemory.AlignedFree(_ops);
         NativeMemory.Free(_window);
     }
@@ -90,7 +92,7 @@ internal sealed unsafe class BlockBuilder : IDisposable
         ulong low = *(ulong*)_window;
         ulong high = *(ulong*)(_window + 8);
         Block* known = place;
-        if (known != null && known->Key == key && *(ulong*)(known->Ops + known->Count + 1) == low && *((ulong*)(known->Ops + known->Count + 1) + 1) == high)
+        if (known != null && known->Key == key && *BytesOf(known) == low && *(BytesOf(known) + 1) == high)
         {
             return known;
         }
@@ -99,24 +101,28 @@ internal sealed unsafe class BlockBuilder : IDisposable
         int count = Decode(key, 1, out int length);
         Block* block = Finish(key, count, length);
         block->SecondFrame = second.Value;
-        *(ulong*)(block->Ops + count + 1) = low;
-        *((ulong*)(block->Ops + count + 1) + 1) = high;
+        (*BytesOf(block), *(BytesOf(block) + 1)) = (low, high);
         _processor.Code.Crossing(key) = block;
         return block;
     }
+
+    /// <summary>Where a crossing block keeps the bytes it was decoded from: past the operation that leaves it.</summary>
+    private static ulong* BytesOf(Block* block) => (ulong*)(block->Ops + block->Checks + block->Count + 1);
 
     /// <summary>Decodes instructions into the buffer; 0 where the first does not end in the bytes there are.</summary>
     private int Decode(ulong key, int limit, out int length)
     {
         Decoder decoder = (key & CodeCache.LongMode) != 0 ? _decoder64 : (key & CodeCache.Default32) != 0 ? _decoder32 : _decoder16;
         decoder.IP = 0;
+        _checks.Clear();
         length = 0;
         int count = 0;
         bool isEnded = false;
         while (count < limit && !isEnded)
         {
             decoder.Decode(out Instruction instruction);
-            if (decoder.LastError == DecoderError.NoMoreBytes && (count == 0 ? !_bytes.IsWindow : true))
+            bool isUnfinished = decoder.LastError == DecoderError.NoMoreBytes;
+            if (isUnfinished && (count > 0 || !_bytes.IsWindow))
             {
                 break;
             }
@@ -128,13 +134,26 @@ internal sealed unsafe class BlockBuilder : IDisposable
             op->Next = (ushort)length;
             if (instruction.IsInvalid)
             {
-                op->Handler = &Undefined.Execute;
+                // Not at its end after all the bytes that an instruction can have.
+                op->Handler = isUnfinished || instruction.Length == MaxInstructionBytes ? &Undefined.TooLong : &Undefined.Execute;
                 isEnded = true;
             }
             else
             {
                 Operands.BindMemory(in instruction, op, decoder.Bitness);
                 isEnded = Selection.Select(in instruction, op, decoder.Bitness);
+            }
+
+            bool isOfCode = (key & CodeCache.LongMode) == 0 && (op->Traits & OpTraits.Memory) != 0 && instruction.MemorySegment == Register.CS;
+            if (((key & CodeCache.Checked) != 0 || isOfCode) && _checks.Add(in instruction, op, key, isFirst: count == 0))
+            {
+                if (count > 0)
+                {
+                    length = op->Offset;
+                    break;
+                }
+
+                isEnded = true;
             }
 
             count++;
@@ -146,20 +165,24 @@ internal sealed unsafe class BlockBuilder : IDisposable
     private Block* Finish(ulong key, int count, int length)
     {
         // One more operation leaves the block; of a crossing one, another holds its bytes.
-        Block* block = _processor.Code.Allocate(count + 2);
+        ReadOnlySpan<Op> checks = _checks.Operations;
+        Block* block = _processor.Code.Allocate(checks.Length + count + 2);
         block->Key = key;
         block->Count = count;
+        block->Checks = checks.Length;
+        checks.CopyTo(new Span<Op>(block->Ops, checks.Length));
+        Op* ops = block->Ops + checks.Length;
         block->Length = length;
         block->SecondFrame = Block.NoFrame;
         for (int i = 0; i < count; i++)
         {
-            block->Ops[i] = _ops[i];
-            block->Ops[i].After = (ushort)(count - i - 1);
+            ops[i] = _ops[i];
+            ops[i].After = (ushort)(count - i - 1);
         }
 
-        block->Ops[count] = default;
-        block->Ops[count].Handler = &EndOfBlock;
-        block->Ops[count].Offset = (ushort)length;
+        ops[count] = default;
+        ops[count].Handler = &EndOfBlock;
+        ops[count].Offset = (ushort)length;
         return block;
     }
 

@@ -22,6 +22,18 @@ internal sealed unsafe class CodeCache : IDisposable
     /// <summary>Part of a block's key: it holds one instruction, TF is set.</summary>
     public const ulong SingleStep = 1UL << 62;
 
+    /// <summary>Where a block's key says which segments need their accesses checked, ES first; outside 64-bit mode.</summary>
+    public const int CheckedSegmentsShift = 52;
+
+    /// <summary>Part of a block's key: accesses that are not aligned are #AC.</summary>
+    public const ulong AlignmentChecked = 1UL << 58;
+
+    /// <summary>Part of a block's key: DR7 enables breakpoints; a block holds one instruction.</summary>
+    public const ulong Breakpoints = 1UL << 59;
+
+    /// <summary>The parts of a block's key for which accesses are checked before instructions.</summary>
+    public const ulong Checked = (0x3FUL << CheckedSegmentsShift) | AlignmentChecked | Breakpoints;
+
     private const int TableBits = 16;
     private const int CrossingBits = 8;
     private const int ArenaBytes = 96 << 20;
@@ -152,5 +164,5 @@ internal sealed unsafe class CodeCache : IDisposable
         NativeMemory.AlignedFree(_arena);
     }
 
-    private static ulong IndexOf(ulong key) => (key ^ (key >> 14) ^ (key >> 58)) & ((1 << TableBits) - 1);
+    private static ulong IndexOf(ulong key) => (key ^ (key >> 14) ^ (key >> 52)) & ((1 << TableBits) - 1);
 }

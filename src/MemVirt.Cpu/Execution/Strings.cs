@@ -15,6 +15,8 @@ internal static unsafe class Strings<TWidth>
 
     private static int Size => TWidth.Bits / 8;
 
+    private static int Steps(Processor processor) => processor.IsStepping ? 1 : MaxSteps;
+
     public static Op* Move(Processor processor, Op* op)
     {
         if ((op->Traits & OpTraits.Repeat) == 0)
@@ -22,14 +24,14 @@ internal static unsafe class Strings<TWidth>
             return MoveOne(processor, op) ? op + 1 : null;
         }
 
-        for (int step = 0; step < MaxSteps; step++)
+        for (int step = 0; step < Steps(processor); step++)
         {
             if (Counter(processor, op) == 0)
             {
                 return op + 1;
             }
 
-            if (MoveMany(processor, op))
+            if (!processor.IsStepping && MoveMany(processor, op))
             {
                 continue;
             }
@@ -52,14 +54,14 @@ internal static unsafe class Strings<TWidth>
             return FillOne(processor, op) ? op + 1 : null;
         }
 
-        for (int step = 0; step < MaxSteps; step++)
+        for (int step = 0; step < Steps(processor); step++)
         {
             if (Counter(processor, op) == 0)
             {
                 return op + 1;
             }
 
-            if (FillMany(processor, op))
+            if (!processor.IsStepping && FillMany(processor, op))
             {
                 continue;
             }
@@ -78,7 +80,7 @@ internal static unsafe class Strings<TWidth>
     public static Op* LoadString(Processor processor, Op* op)
     {
         bool repeats = (op->Traits & OpTraits.Repeat) != 0;
-        for (int step = 0; step < MaxSteps; step++)
+        for (int step = 0; step < Steps(processor); step++)
         {
             if (repeats && Counter(processor, op) == 0)
             {
@@ -107,7 +109,7 @@ internal static unsafe class Strings<TWidth>
     {
         bool repeats = (op->Traits & (OpTraits.Repeat | OpTraits.RepeatNotEqual)) != 0;
         bool whileEqual = (op->Traits & OpTraits.Repeat) != 0;
-        for (int step = 0; step < MaxSteps; step++)
+        for (int step = 0; step < Steps(processor); step++)
         {
             if (repeats && Counter(processor, op) == 0)
             {
@@ -142,7 +144,7 @@ internal static unsafe class Strings<TWidth>
     {
         bool repeats = (op->Traits & (OpTraits.Repeat | OpTraits.RepeatNotEqual)) != 0;
         bool whileEqual = (op->Traits & OpTraits.Repeat) != 0;
-        for (int step = 0; step < MaxSteps; step++)
+        for (int step = 0; step < Steps(processor); step++)
         {
             if (repeats && Counter(processor, op) == 0)
             {
@@ -179,7 +181,7 @@ internal static unsafe class Strings<TWidth>
         }
 
         bool repeats = (op->Traits & (OpTraits.Repeat | OpTraits.RepeatNotEqual)) != 0;
-        for (int step = 0; step < MaxSteps; step++)
+        for (int step = 0; step < Steps(processor); step++)
         {
             if (repeats && Counter(processor, op) == 0)
             {
@@ -215,7 +217,7 @@ internal static unsafe class Strings<TWidth>
         }
 
         bool repeats = (op->Traits & (OpTraits.Repeat | OpTraits.RepeatNotEqual)) != 0;
-        for (int step = 0; step < MaxSteps; step++)
+        for (int step = 0; step < Steps(processor); step++)
         {
             if (repeats && Counter(processor, op) == 0)
             {

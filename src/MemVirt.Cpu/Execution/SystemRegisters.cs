@@ -197,7 +197,8 @@ internal static unsafe class SystemRegisters
                 break;
         }
 
-        return op + 1;
+        processor.ModeChanged();
+        return processor.LeaveAfter(op);
     }
 
     /// <summary>LGDT and LIDT (<see cref="Op.Detail"/> 1).</summary>
@@ -595,15 +596,17 @@ internal static unsafe class SystemRegisters
 
     private static Op* AfterSegment(Processor processor, Op* op)
     {
-        // In 64-bit mode blocks hold no base that a load changes but those of FS and GS, which are read when they are used.
+        // In 64-bit mode blocks hold no base that a load changes but those of FS and GS, which are read when they are used. Elsewhere a
+        // block may hold checks of the segment that was, or lack them.
         if (op->Detail == (int)SegmentName.Ss)
         {
+            processor.HoldDebugExceptions(op);
             processor.LeaveAfter(op);
             processor.ShadowInterrupts();
             return null;
         }
 
-        return op + 1;
+        return processor.IsLong ? op + 1 : processor.LeaveAfter(op);
     }
 
     private static bool TryLoad(Processor processor, Op* op, SegmentName name, ushort selector)
@@ -676,7 +679,7 @@ internal static unsafe class SystemRegisters
 
         if (processor.CurrentPrivilegeLevel == 0)
         {
-            return true;
+            return processor.TryDebugRegisterAccess(op);
         }
 
         processor.Raise(op, Vector.GeneralProtection);

@@ -8,6 +8,9 @@ internal static unsafe class Undefined
 {
     public static Op* Execute(Processor processor, Op* op) => processor.Raise(op, Vector.InvalidOpcode);
 
+    /// <summary>More than 15 bytes (Intel SDM Vol. 2A §2.3.11).</summary>
+    public static Op* TooLong(Processor processor, Op* op) => processor.Raise(op, Vector.GeneralProtection);
+
     /// <summary>An instruction that exists but is not implemented; the processor tells who asked to know.</summary>
     public static Op* Unimplemented(Processor processor, Op* op)
     {

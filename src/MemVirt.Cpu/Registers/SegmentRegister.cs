@@ -21,6 +21,18 @@ internal struct SegmentRegister
     /// <summary>D/B.</summary>
     public readonly bool IsDefault32 => (Attributes & (1 << 22)) != 0;
 
+    /// <summary>
+    /// Whether any access to it is within its limit and of a kind that its type allows: of code, any fetch; of data, a read or a write at any
+    /// offset of 32 bits.
+    /// </summary>
+    public readonly bool IsFlat(bool isCode)
+    {
+        // P, S, code, expand-down and writable; of code the last three do not count.
+        const uint type = 0x9E00;
+        const uint writable = 0x9200;
+        return Limit == uint.MaxValue && (isCode || (Attributes & type) == writable);
+    }
+
     /// <summary>DPL.</summary>
     public readonly int PrivilegeLevel => (int)(Attributes >> 13) & 3;
 }

@@ -94,7 +94,7 @@ static int broken_stack(u32 ss0)
 int prepare_ss0_null(void) { return broken_stack(0); }
 int prepare_ss0_user(void) { return broken_stack(USER_DATA); }
 int prepare_ss0_code(void) { return broken_stack(KERNEL_CODE); }
-int prepare_ss0_absent(void) { return broken_stack(0x80); }
+int prepare_ss0_absent(void) { set_descriptor(0x80, 0, 0xFFFFF, 0x13, 0xC); return broken_stack(0x80); }
 
 int prepare_other_task(void)
 {
