@@ -199,6 +199,10 @@ public sealed class GuestMachine : IProcessorBus, IDisposable
         };
     }
 
+    /// <summary>Lets virtual time pass between two runs without an instruction: a guest slower than the clock does not fall behind it.</summary>
+    /// <param name="nanoseconds">How much.</param>
+    public void Skip(ulong nanoseconds) => Processor.Skip(nanoseconds);
+
     /// <summary>Ends the run soon; from any thread.</summary>
     public void Stop() => _isStopping = true;
 

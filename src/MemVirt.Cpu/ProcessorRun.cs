@@ -74,6 +74,13 @@ internal sealed unsafe partial class Processor
         }
     }
 
+    /// <summary>Time passes between two runs; timers see it in the next.</summary>
+    internal void Skip(ulong nanoseconds)
+    {
+        Horizon += nanoseconds;
+        Slept += nanoseconds;
+    }
+
     /// <summary>Lets the block that runs be the last before interrupts and the clock are looked at.</summary>
     internal void RequestAttention()
     {

@@ -35,6 +35,34 @@ public sealed class TerminalTests
         Assert.Equal(terminal.OwnSettings, terminal.Settings);
     }
 
+    [SkippableTheory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void A_stopped_process_gives_the_terminal_back_until_it_goes_on(bool underShell)
+    {
+        using PseudoTerminal terminal = PseudoTerminal.Start("cancels", underShell: underShell);
+        string raw = terminal.Settings;
+        Assert.NotEqual(terminal.OwnSettings, raw);
+        for (int i = 0; i < (underShell ? 1 : 3); i++)
+        {
+            terminal.Kill("TSTP");
+            terminal.WaitFor(() => terminal.State() == 'T' && terminal.Settings == terminal.OwnSettings, $"the user's settings, round {i}");
+            if (underShell)
+            {
+                terminal.Type((byte)'f', (byte)'g', 10);
+            }
+            else
+            {
+                terminal.Kill("CONT");
+            }
+
+            terminal.WaitFor(() => terminal.Settings == raw, "raw mode");
+        }
+
+        terminal.Type((byte)'b');
+        terminal.WaitFor(() => terminal.Shown.Contains("<62>", StringComparison.Ordinal), "a key");
+    }
+
     [SkippableFact]
     public void A_failure_that_nobody_expects_leaves_the_terminal_as_it_was()
     {

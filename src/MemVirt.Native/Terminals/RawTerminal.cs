@@ -12,10 +12,16 @@ namespace MemVirt.Native.Terminals;
 /// </summary>
 public sealed unsafe class RawTerminal : IDisposable
 {
+    private const int SettlingMilliseconds = 1000;
+
+    // c_iflag, c_oflag, c_cflag, c_lflag.
+    private const int Flags = 4;
     private readonly Lock _changing = new();
     private readonly int _descriptor;
     private readonly TerminalAttributes _own;
     private readonly List<PosixSignalRegistration> _signals = [];
+    private long _settlesAt;
+    private bool _isStopping;
     private bool _isRaw;
     private bool _isOver;
 
@@ -43,6 +49,8 @@ public sealed unsafe class RawTerminal : IDisposable
     /// <returns>How many bytes; 0 where none came in time, −1 where the terminal is gone.</returns>
     public int Read(Span<byte> typed, int milliseconds)
     {
+        StayRaw();
+
         // A read in the background would stop the process (SIGTTIN).
         if (!IsForeground())
         {
@@ -94,15 +102,56 @@ public sealed unsafe class RawTerminal : IDisposable
         }
 
         _signals.Add(PosixSignalRegistration.Create(PosixSignal.SIGTSTP, Stop));
-        _signals.Add(PosixSignalRegistration.Create(PosixSignal.SIGCONT, _ => MakeRaw()));
+        _signals.Add(PosixSignalRegistration.Create(PosixSignal.SIGCONT, _ => Continue()));
     }
 
     private void Stop(PosixSignalContext signal)
     {
         // The runtime does not stop a process that has a handler for SIGTSTP.
         signal.Cancel = true;
-        Restore();
+        lock (_changing)
+        {
+            _isStopping = true;
+            Restore();
+        }
+
+        // It may come back before all threads have stopped: only SIGCONT tells that the process goes on.
         _ = TerminalCalls.SendSignal(Environment.ProcessId, TerminalCalls.SignalStop);
+    }
+
+    private void Continue()
+    {
+        // The runtime has a handler of its own that puts the terminal back, before this or after it.
+        lock (_changing)
+        {
+            _isStopping = false;
+            Volatile.Write(ref _settlesAt, Environment.TickCount64 + SettlingMilliseconds);
+            MakeRaw();
+        }
+    }
+
+    /// <summary>For a while after the process goes on: raw again where somebody has put the terminal back meanwhile.</summary>
+    private void StayRaw()
+    {
+        if (Environment.TickCount64 < Volatile.Read(ref _settlesAt) && IsForeground())
+        {
+            TerminalAttributes now = default;
+            TerminalAttributes raw = Raw();
+            bool isKnown = TerminalCalls.GetAttributes(_descriptor, &now) == 0;
+            if (isKnown && !now[..Flags].SequenceEqual(raw[..Flags]))
+            {
+                MakeRaw();
+            }
+        }
+    }
+
+    private TerminalAttributes Raw()
+    {
+        const int outputFlags = 1;
+        TerminalAttributes raw = _own;
+        TerminalCalls.MakeRaw(&raw);
+        raw[outputFlags] = _own[outputFlags];
+        return raw;
     }
 
     private void OnExit(object? sender, EventArgs e) => End();
@@ -113,15 +162,12 @@ public sealed unsafe class RawTerminal : IDisposable
     {
         lock (_changing)
         {
-            if (_isOver || !IsForeground())
+            if (_isOver || _isStopping || !IsForeground())
             {
                 return;
             }
 
-            const int OutputFlags = 1;
-            TerminalAttributes raw = _own;
-            TerminalCalls.MakeRaw(&raw);
-            raw[OutputFlags] = _own[OutputFlags];
+            TerminalAttributes raw = Raw();
             _isRaw = TerminalCalls.SetAttributes(_descriptor, TerminalCalls.SetNow, &raw) == 0;
         }
     }
