@@ -15,10 +15,12 @@ internal static class GateCommand
     private const int RoundsOfDoubt = 40;
     private const double Tolerance = 0.12;
 
+    private static readonly string _processor = Expectations.ThisProcessor();
+
     internal static int Run(ReadOnlySpan<string> arguments)
     {
         var expected = new Option<string>("--expectations") { DefaultValueFactory = _ => Path.Combine("bench", "expectations.json") };
-        var update = new Option<bool>("--update") { Description = "Rewrite the expectations with what is measured." };
+        var update = new Option<bool>("--update") { Description = "Put what is measured into the expectations, as this processor's; other processors' stay." };
         var filter = new Option<string?>("--filter") { Description = "Only kernels whose name holds one of these, separated by commas; counts are left out." };
         var github = new Option<string?>("--github") { Description = "Write the ratios in github-action-benchmark's form." };
         var benchmarkDotNet = new Option<string?>("--benchmarkdotnet") { Description = "Write the times in BenchmarkDotNet's form." };
@@ -119,25 +121,23 @@ internal static class GateCommand
         child.WaitForExit();
     }
 
-    /// <summary>A comparison runs for a good part of a second, and reading text is bound by memory: those are not for the gate.</summary>
     /// <summary>All but what takes long, and what collects garbage beside us.</summary>
     private static bool IsJudged(string name) => !name.StartsWith("Simulation.", StringComparison.Ordinal) && name != "Trace.LackeyByLines";
 
     private static bool IsSlow(Expectations expectations, string name, Measurement measured)
-        => expectations.Processor == Expectations.ThisProcessor()
-           && expectations.Kernels.TryGetValue(name, out KernelExpectation? expected)
-           && measured.Ratio > expected.Ratio * (1 + expectations.Tolerance);
+        => RatioOf(expectations, name) is { } expected && measured.Ratio > expected * (1 + expectations.Tolerance);
+
+    /// <summary>Null where none was recorded on this processor.</summary>
+    private static double? RatioOf(Expectations expectations, string name)
+        => expectations.Kernels.TryGetValue(name, out KernelExpectation? expected)
+           && expected.Ratios.TryGetValue(_processor, out double ratio) ? ratio : null;
 
     private static int Conclude(string path, bool update, bool withCounts, SortedDictionary<string, Measurement> measured)
     {
         SortedDictionary<string, long> counts = withCounts ? WorkCounts.Take() : [];
         if (update)
         {
-            var kernels = new SortedDictionary<string, KernelExpectation>(
-                measured.ToDictionary(each => each.Key, each => new KernelExpectation(Math.Round(each.Value.Ratio, 3), BytesOf(each.Key, each.Value))),
-                StringComparer.Ordinal);
-            new Expectations(Expectations.ThisProcessor(), Tolerance, kernels, counts).Save(path);
-            Console.WriteLine($"{path}: {kernels.Count} kernels, {counts.Count} counts");
+            Update(path, withCounts, measured, counts);
             return 0;
         }
 
@@ -148,14 +148,32 @@ internal static class GateCommand
             Console.WriteLine($"{name,-40} {each.Nanoseconds,9:F2} ns  {each.Ratio,8:F3} x  {each.AllocatedBytes,6} B");
         }
 
-        if (expectations.Processor != Expectations.ThisProcessor())
+        string[] untimed = [.. measured.Keys.Where(name => RatioOf(expectations, name) is null)];
+        if (untimed.Length != 0)
         {
-            Console.WriteLine($"times not judged: they were recorded on {expectations.Processor}, this is {Expectations.ThisProcessor()} (--update)");
+            string which = untimed.Length == measured.Count ? "times" : $"times of {string.Join(", ", untimed)}";
+            Console.WriteLine($"{which} not judged: none was recorded on this processor, {_processor} (--update)");
         }
 
         Console.WriteLine(worse.Count == 0 ? $"gate: {measured.Count} kernels and {counts.Count} counts as expected" : "gate: worse than expected");
         worse.ForEach(line => Console.WriteLine(line));
         return worse.Count == 0 ? 0 : 1;
+    }
+
+    /// <summary>Of a part of the kernels only theirs is replaced; of all, what is no longer there goes.</summary>
+    private static void Update(string path, bool whole, SortedDictionary<string, Measurement> measured, SortedDictionary<string, long> counts)
+    {
+        Expectations before = File.Exists(path) ? Expectations.Load(path) : new Expectations(Tolerance, [], []);
+        SortedDictionary<string, KernelExpectation> kernels = whole ? [] : before.Kernels;
+        foreach ((string name, Measurement each) in measured)
+        {
+            SortedDictionary<string, double> ratios = before.Kernels.TryGetValue(name, out KernelExpectation? known) ? known.Ratios : [];
+            ratios[_processor] = Math.Round(each.Ratio, 3);
+            kernels[name] = new KernelExpectation(ratios, BytesOf(name, each));
+        }
+
+        new Expectations(Tolerance, kernels, whole ? counts : before.Counts).Save(path);
+        Console.WriteLine($"{path}: {measured.Count} kernels, {counts.Count} counts, for {_processor}");
     }
 
     /// <summary>A trace's reader allocates its buffers, and says so elsewhere.</summary>
@@ -179,11 +197,11 @@ internal static class GateCommand
                 worse.Add($"  {name}: {each.AllocatedBytes} B allocated, {bytes} expected");
             }
 
-            if (IsSlow(expectations, name, each))
+            if (IsSlow(expectations, name, each) && RatioOf(expectations, name) is { } ratio)
             {
                 worse.Add(string.Create(
                     CultureInfo.InvariantCulture,
-                    $"  {name}: {each.Ratio:F3} x the reference, {expected.Ratio:F3} expected: {(each.Ratio / expected.Ratio) - 1:+0 %} ({each.Nanoseconds:F2} ns)"));
+                    $"  {name}: {each.Ratio:F3} x the reference, {ratio:F3} expected: {(each.Ratio / ratio) - 1:+0 %} ({each.Nanoseconds:F2} ns)"));
             }
         }
 
