@@ -137,8 +137,10 @@ public sealed unsafe class HostProcessorTests(ITestOutputHelper output)
                    + ", before " + Convert.ToHexString(new ReadOnlySpan<byte>(vectors, VectorBytes)) + " memory " + Convert.ToHexString(original);
         }
 
+        // With a memory operand it goes over to MMX by Intel's manual, and does not on processors of AMD.
+        bool isTransitionOpen = instruction.Mnemonic == Mnemonic.Cvtpi2ps && instruction.Op1Kind == OpKind.Memory;
         string? floating = RandomState.Difference(processor, before->Saved, after->Saved, RandomState.Open(instruction.Mnemonic, isConditionOpen));
-        if (floating is not null)
+        if (floating is not null && !isTransitionOpen)
         {
             return $"{floating}; memory {Convert.ToHexString(original)}";
         }

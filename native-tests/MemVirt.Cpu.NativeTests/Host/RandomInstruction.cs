@@ -8,7 +8,6 @@ internal static class RandomInstruction
     private static readonly HashSet<Mnemonic> NotTried =
     [
         Mnemonic.Rcpss, Mnemonic.Rcpps, Mnemonic.Rsqrtss, Mnemonic.Rsqrtps, // approximations
-        Mnemonic.Cvtpi2ps, Mnemonic.Cvtpi2pd,                               // of MMX, which is not there
         Mnemonic.Fnstenv, Mnemonic.Fldenv, Mnemonic.Fnsave, Mnemonic.Frstor, // of addresses that makers keep in ways of their own
         Mnemonic.Fsin, Mnemonic.Fcos, Mnemonic.Fsincos, Mnemonic.Fptan, Mnemonic.Fpatan, Mnemonic.F2xm1, Mnemonic.Fyl2x, Mnemonic.Fyl2xp1, // not there
     ];
@@ -25,7 +24,7 @@ internal static class RandomInstruction
     [
         .. Enumerable.Range(0x10, 8).Select(code => (byte)code), 0x28, 0x29, 0x2C, 0x2D, 0x2E, 0x2F,
         .. Enumerable.Range(0x40, 16).Select(code => (byte)code), .. Enumerable.Range(0x50, 0x20).Select(code => (byte)code),
-        0x70, 0x71, 0x72, 0x73, 0x74, 0x75, 0x76, 0x7C, 0x7D, 0x7E, 0x7F, .. Enumerable.Range(0x90, 16).Select(code => (byte)code),
+        0x70, 0x71, 0x72, 0x73, 0x74, 0x75, 0x76, 0x77, 0x7C, 0x7D, 0x7E, 0x7F, .. Enumerable.Range(0x90, 16).Select(code => (byte)code),
         0xA3, 0xA4, 0xA5, 0xAB, 0xAC, 0xAD, 0xAF, 0xB0, 0xB1, 0xB3, 0xB6, 0xB7, 0xB8, 0xBA, 0xBB, 0xBC, 0xBD, 0xBE, 0xBF, 0xC0, 0xC1, 0xC2, 0xC4, 0xC5, 0xC6,
         0xC7, .. Enumerable.Range(0xC8, 8).Select(code => (byte)code), .. Enumerable.Range(0xD0, 0x2F).Select(code => (byte)code), 0x2A,
     ];
@@ -147,7 +146,7 @@ internal static class RandomInstruction
                     Register register = instruction.GetOpRegister(i);
                     bool isStack = register is Register.RSP or Register.ESP or Register.SP or Register.SPL;
                     bool isPointer = register.IsGPR() && register.GetFullRegister() == Register.RSI;
-                    bool isKnown = register.IsGPR() || register is >= Register.ST0 and <= Register.ST7 || (register.IsXMM() && register <= Register.XMM7);
+                    bool isKnown = register.IsGPR() || register is >= Register.ST0 and <= Register.ST7 || register.IsMM() || (register.IsXMM() && register <= Register.XMM7);
                     if (isStack || isPointer || !isKnown)
                     {
                         return false;
@@ -183,21 +182,21 @@ internal static class RandomInstruction
         return !(instruction.Mnemonic is Mnemonic.Shld or Mnemonic.Shrd && is16);
     }
 
-    /// <summary>What qemu64 with POPCNT has, without MMX.</summary>
+    /// <summary>What qemu64 with POPCNT has.</summary>
     private static bool IsOurs(in Instruction instruction)
     {
         foreach (CpuidFeature feature in instruction.CpuidFeatures)
         {
             bool isThere = feature is CpuidFeature.INTEL8086 or CpuidFeature.INTEL186 or CpuidFeature.INTEL286 or CpuidFeature.INTEL386
                 or CpuidFeature.INTEL486 or CpuidFeature.X64 or CpuidFeature.CMOV or CpuidFeature.SSE or CpuidFeature.SSE2 or CpuidFeature.SSE3
-                or CpuidFeature.POPCNT or CpuidFeature.FPU or CpuidFeature.FPU287 or CpuidFeature.FPU387 or CpuidFeature.CX8 or CpuidFeature.CMPXCHG16B;
+                or CpuidFeature.POPCNT or CpuidFeature.MMX or CpuidFeature.FPU or CpuidFeature.FPU287 or CpuidFeature.FPU387 or CpuidFeature.CX8 or CpuidFeature.CMPXCHG16B;
             if (!isThere)
             {
                 return false;
             }
         }
 
-        return instruction.Mnemonic is not (Mnemonic.In or Mnemonic.Out or Mnemonic.Cpuid or Mnemonic.Ldmxcsr or Mnemonic.Stmxcsr or Mnemonic.Maskmovdqu
+        return instruction.Mnemonic is not (Mnemonic.In or Mnemonic.Out or Mnemonic.Cpuid or Mnemonic.Ldmxcsr or Mnemonic.Stmxcsr or Mnemonic.Maskmovdqu or Mnemonic.Maskmovq
             or Mnemonic.Clflush);
     }
 }

@@ -29,10 +29,6 @@ public sealed class ExceptionImageTests
         "gp-expand-down-below-user", "gp-write-read-only-data-user", "gp-write-code-user", "gp-null-segment-user",
     ];
 
-    /// <summary>What is not implemented: task switches. docs/processor.md has them.</summary>
-    private static readonly string[] MemVirtLacks32 =
-        ["task-call-and-iret", "task-gate-call-and-iret-user", "np-task-not-present", "ts-iret-link-null"];
-
     [SkippableTheory]
     [InlineData("exceptions64", "max", 165)]
     [InlineData("exceptions64", "max,vendor=GenuineIntel", 165)]
@@ -47,11 +43,11 @@ public sealed class ExceptionImageTests
     [SkippableTheory]
     [InlineData("exceptions64", "max")]
     [InlineData("exceptions32", "max")]
-    public void On_MemVirt_everything_but_what_it_lacks_is_as_the_manual_says_and_as_on_Qemu(string image, string profile)
+    public void On_MemVirt_everything_is_as_the_manual_says_and_as_on_Qemu(string image, string profile)
     {
         IImageRunner memVirt = MemVirtImageRunner.Open();
         ImageRun run = memVirt.Run(ImageBuilder.Build(image), "", Memory, MemVirtImageRunner.LikeQemu(profile));
-        Assert.Equal(Lacks(image), WrongOf(run));
+        Assert.Empty(WrongOf(run));
         ImageRun qemu = OnQemu(image, profile);
         string[] skipped = [.. qemu.Comparable().Where(line => line.EndsWith(" skipped", StringComparison.Ordinal)).Select(NameOf)];
         Assert.Equal(
@@ -67,11 +63,9 @@ public sealed class ExceptionImageTests
         => [.. run.Output.Split('\n').Where(line => line.StartsWith("| wrong ", StringComparison.Ordinal))
             .Select(line => line["| wrong ".Length..line.IndexOf(':', StringComparison.Ordinal)])];
 
-    private static string[] Lacks(string image) => image == "exceptions64" ? [] : MemVirtLacks32;
-
     private static string[] Wrong(string image) => image == "exceptions64" ? QemuIsWrong64 : QemuIsWrong32;
 
     /// <summary>The lines of the cases that QEMU gets right.</summary>
     private static string[] But(string image, ImageRun run) =>
-        [.. run.Comparable().Where(line => !Wrong(image).Concat(QemuDoesNotReturn).Concat(Lacks(image)).Contains(line.Split(' ')[0]))];
+        [.. run.Comparable().Where(line => !Wrong(image).Concat(QemuDoesNotReturn).Contains(line.Split(' ')[0]))];
 }

@@ -51,6 +51,13 @@ internal static unsafe class Operands
         _ => 8,
     };
 
+    /// <summary>Binds [RDI], which MASKMOVQ and MASKMOVDQU write to.</summary>
+    public static void TakeMaskedTarget(in Instruction instruction, Op* op)
+    {
+        op->AddressMask = MaskOf(AddressBytesOf(instruction.Op0Kind));
+        op->Segment = BaseOf(instruction.MemorySegment, (op->Traits & OpTraits.Long) != 0 ? 64 : 32);
+    }
+
     private static void Bind(in Instruction instruction, Op* op, int bitness)
     {
         Register register = instruction.MemoryBase;

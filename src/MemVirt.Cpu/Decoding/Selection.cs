@@ -15,6 +15,7 @@ internal static unsafe class Selection
                 || TransferSelection.TrySelect(in instruction, op, bitness)
                 || SystemSelection.TrySelect(in instruction, op, bitness)
                 || VectorSelection.TrySelect(in instruction, op)
+                || MmxSelection.TrySelect(in instruction, op)
                 || FloatingPointSelection.TrySelect(in instruction, op));
         if (!selected)
         {

@@ -178,8 +178,7 @@ internal static unsafe class VectorSelection
     {
         op->Destination = OffsetOf(i.Op1Register);
         op->Source = OffsetOf(i.Op2Register);
-        op->AddressMask = Operands.MaskOf(Operands.AddressBytesOf(i.Op0Kind));
-        op->Segment = Operands.BaseOf(i.MemorySegment, (op->Traits & OpTraits.Long) != 0 ? 64 : 32);
+        Operands.TakeMaskedTarget(in i, op);
         return &VectorExecution.MaskedMove;
     }
 

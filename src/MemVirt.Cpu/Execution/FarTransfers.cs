@@ -4,7 +4,7 @@ using MemVirt.Cpu.Segmentation;
 
 namespace MemVirt.Cpu.Execution;
 
-/// <summary>Far JMP, CALL and RET, call gates, and IRET (Intel SDM Vol. 3A §5.8, Vol. 2 "IRET"). Tasks are not switched: #GP.</summary>
+/// <summary>Far JMP, CALL and RET, call gates, and IRET (Intel SDM Vol. 3A §5.8, Vol. 2 "IRET").</summary>
 internal static unsafe class FarTransfers
 {
     /// <summary>Far JMP to <see cref="Op.Extra"/>:<see cref="Op.Immediate"/>, or to what memory holds.</summary>
@@ -32,7 +32,7 @@ internal static unsafe class FarTransfers
     {
         if ((processor.SystemFlags & SystemFlag.NestedTask) != 0)
         {
-            return processor.Raise(op, Vector.GeneralProtection);
+            return processor.IsLongModeActive ? processor.Raise(op, Vector.GeneralProtection) : TaskSwitch.Return(processor, op);
         }
 
         int size = op->Size;
@@ -191,6 +191,11 @@ internal static unsafe class FarTransfers
         }
 
         uint error = selector & 0xFFFCu;
+        if (TaskSwitch.IsTask(processor, in descriptor))
+        {
+            return TaskSwitch.Transfer(processor, op, selector, in descriptor, isCall);
+        }
+
         if (!descriptor.IsCode)
         {
             return ThroughGate(processor, op, selector, in descriptor, isCall);

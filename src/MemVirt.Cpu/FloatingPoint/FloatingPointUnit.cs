@@ -51,6 +51,19 @@ internal sealed unsafe class FloatingPointUnit
         (InstructionPointer, DataPointer, CodeSelector, DataSelector) = (0, 0, 0, 0);
     }
 
+    /// <summary>Any instruction on an MM register: the top is 0, every register in use.</summary>
+    public void EnterMmx()
+    {
+        Status &= unchecked((ushort)~TopMask);
+        Tags = byte.MaxValue;
+    }
+
+    /// <summary>An MM register: the significand of the x87 register of its number, wherever the top is.</summary>
+    public ulong Mmx(int number) => _registers[number].Significand;
+
+    /// <summary>Writes an MM register: sign and exponent become ones.</summary>
+    public void SetMmx(int number, ulong value) => _registers[number] = new Extended(value, ushort.MaxValue);
+
     /// <summary>Whether ST(i) is in use.</summary>
     public bool IsUsed(int i) => (Tags >> ((Top + i) & 7) & 1) != 0;
 

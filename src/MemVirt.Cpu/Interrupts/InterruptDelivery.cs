@@ -188,7 +188,8 @@ internal static unsafe class InterruptDelivery
         int type = (int)(gate >> 40) & 0x1F;
         bool is32 = type is InterruptGate or TrapGate;
         bool is16 = type is InterruptGate16 or TrapGate16;
-        if ((!is32 && !is16) || (isSoftware && (int)((gate >> 45) & 3) < level))
+        bool isTask = type == TaskGate;
+        if ((!is32 && !is16 && !isTask) || (isSoftware && (int)((gate >> 45) & 3) < level))
         {
             return Refuse(processor, Vector.GeneralProtection, gateCode);
         }
@@ -199,6 +200,12 @@ internal static unsafe class InterruptDelivery
         }
 
         var selector = (ushort)(gate >> 16);
+        if (isTask)
+        {
+            return TaskSwitch.Switch(processor, null, selector, TaskSwitchCause.Interrupt, processor.Rip, flags, ext)
+                   && TryPushError(processor, hasError, error);
+        }
+
         if (!TryCodeSegment(processor, selector, level, ext, out SegmentRegister code, out int newLevel))
         {
             return false;
@@ -260,6 +267,28 @@ internal static unsafe class InterruptDelivery
         ref ulong rsp = ref processor.Register(RegisterFile.Rsp);
         rsp = (rsp & ~mask) | sp;
         Enter(processor, in code, selector, newLevel, target, type is InterruptGate or InterruptGate16);
+        return true;
+    }
+
+    /// <summary>An error code goes on the new task's stack; what that meets is the new task's, so that the exception counts as delivered.</summary>
+    private static bool TryPushError(Processor processor, bool hasError, uint error)
+    {
+        if (!hasError || processor.Pending is not (Vector.None or Vector.Debug))
+        {
+            return true;
+        }
+
+        bool is32 = (processor.Tables.Task.Attributes >> 8 & 8) != 0;
+        ulong mask = processor.StackMask;
+        ref ulong rsp = ref processor.Register(RegisterFile.Rsp);
+        ulong sp = (rsp - (is32 ? 4u : 2u)) & mask;
+        uint at = (uint)(processor.Segments[(int)SegmentName.Ss].Base + sp);
+        bool stored = is32 ? processor.Store<Width32>(null, at, error) : processor.Store<Width16>(null, at, error);
+        if (stored)
+        {
+            rsp = (rsp & ~mask) | sp;
+        }
+
         return true;
     }
 

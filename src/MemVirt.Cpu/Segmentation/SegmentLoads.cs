@@ -8,6 +8,10 @@ internal static unsafe class SegmentLoads
 {
     /// <summary>MOV or POP to ES, DS, FS or GS; false where it faults.</summary>
     public static bool TryLoadData(Processor processor, Op* op, SegmentName name, ushort selector)
+        => TryLoadData(processor, op, name, selector, Vector.GeneralProtection, 0);
+
+    /// <summary>A load of ES, DS, FS or GS, with the vector of what may not be loaded; false where it faults.</summary>
+    public static bool TryLoadData(Processor processor, Op* op, SegmentName name, ushort selector, int invalid, uint ext)
     {
         if ((selector & 0xFFFC) == 0)
         {
@@ -16,18 +20,18 @@ internal static unsafe class SegmentLoads
             return true;
         }
 
-        if (!Descriptors.TryRead(processor, op, selector, 0, out Descriptor descriptor))
+        if (!Descriptors.TryRead(processor, op, selector, ext, out Descriptor descriptor, invalid))
         {
             return false;
         }
 
-        uint error = selector & 0xFFFCu;
+        uint error = (selector & 0xFFFCu) | ext;
         int requested = selector & 3;
         bool isOutranked = !descriptor.IsConforming
                            && (descriptor.PrivilegeLevel < requested || descriptor.PrivilegeLevel < processor.CurrentPrivilegeLevel);
         if (!descriptor.IsReadable || isOutranked)
         {
-            processor.Raise(op, Vector.GeneralProtection, error);
+            processor.Raise(op, invalid, error);
             return false;
         }
 
