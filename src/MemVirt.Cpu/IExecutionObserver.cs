@@ -5,10 +5,10 @@ namespace MemVirt.Cpu;
 /// <summary>What happens that would be an exit under some VMM.</summary>
 public enum ExecutionEvent
 {
-    /// <summary>MOV to CR0 or CR4, CLTS, LMSW, of a bit that a VMM keeps for itself under EPT too.</summary>
+    /// <summary>MOV to CR0 or CR4, LMSW, that changes a bit which a VMM keeps for itself under EPT too.</summary>
     OwnedControlWrite,
 
-    /// <summary>Another access to a control register but a load of CR3.</summary>
+    /// <summary>What a VMM takes under shadow paging alone, a load of CR3 aside: MOV from CR3, a change of CR4.PGE.</summary>
     ControlAccess,
 
     /// <summary>INVLPG or INVPCID.</summary>
@@ -41,7 +41,7 @@ public interface IExecutionObserver
 {
     /// <summary>
     /// References, packed: bits 47:0 the linear address, bits 49:48 the kind (0 fetch, 1 load, 2 store), bits 63:50 the size in bytes. Of
-    /// fetches there is one for each run of instructions of one page. A REP step that works on a whole page at once is one load and store.
+    /// fetches there is one for each run of instructions of one page; a string instruction has those of each of its elements.
     /// </summary>
     /// <param name="references">The references.</param>
     /// <param name="instructions">Instructions retired since the last call.</param>

@@ -48,7 +48,7 @@ internal sealed unsafe partial class Processor : IDisposable
     internal DescriptorTables Tables;
 
     /// <summary>MSRs that are the processor's own.</summary>
-    internal ModelSpecificRegisters Msrs;
+    internal ModelSpecificRegisters Msrs = ModelSpecificRegisters.AtReset;
 
     /// <summary>CR2.</summary>
     internal ulong Cr2;
@@ -75,6 +75,7 @@ internal sealed unsafe partial class Processor : IDisposable
         Space = space;
         Bus = bus;
         Profile = profile;
+        MemoryTypes = new MemoryTypeRegisters(profile.PhysicalAddressBits);
         _unit = space.Unit;
         _mmu = space.Unit.Mmu;
         _memory = space.Memory;
@@ -96,6 +97,9 @@ internal sealed unsafe partial class Processor : IDisposable
 
     /// <summary>What CPUID says.</summary>
     internal CpuProfile Profile { get; }
+
+    /// <summary>The memory type ranges.</summary>
+    internal MemoryTypeRegisters MemoryTypes { get; }
 
     /// <summary>Decoded code.</summary>
     internal CodeCache Code { get; }

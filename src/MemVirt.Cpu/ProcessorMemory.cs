@@ -44,18 +44,27 @@ internal sealed unsafe partial class Processor
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal byte* TryDirect(ulong pointer, int sizeBytes, MemoryAccess access)
     {
+        byte* direct = TryDirectUnseen(pointer, sizeBytes, access, out ulong linear);
+        if (_observer != null && direct != null)
+        {
+            Log(linear, sizeBytes, access);
+        }
+
+        return direct;
+    }
+
+    /// <summary>The same, and no observer hears of it: what the access consists of is told by <see cref="LogEach"/>.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal byte* TryDirectUnseen(ulong pointer, int sizeBytes, MemoryAccess access, out ulong linear)
+    {
         if ((pointer & PageMask) <= (ulong)(PageBytes - sizeBytes)
-            && _unit.Linear.TryCanonicalize(pointer, dataAccess: true, out ulong linear)
+            && _unit.Linear.TryCanonicalize(pointer, dataAccess: true, out linear)
             && _mmu.TryTranslate(GuestVirtualAddress.FromValid(linear), access, out HostPhysicalAddress hpa))
         {
-            if (_observer != null)
-            {
-                Log(linear, sizeBytes, access);
-            }
-
             return (byte*)Unsafe.AsPointer(ref _memory.ToWrite(hpa.Value));
         }
 
+        linear = 0;
         return null;
     }
 
@@ -91,13 +100,31 @@ internal sealed unsafe partial class Processor
 
     /// <summary>
     /// Where a value is read and then written, its right to be written checked; null where that faults. <see cref="EndModify"/>
-    /// follows the write.
+    /// follows the write. To an observer it is a load and a store.
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal byte* BeginModify(Op* op, ulong pointer, int sizeBytes)
     {
+        byte* direct = TryDirectUnseen(pointer, sizeBytes, MemoryAccess.Write, out ulong linear);
+        if (direct == null)
+        {
+            return BeginModifySlowly(op, pointer, sizeBytes, loads: true);
+        }
+
+        if (_observer != null)
+        {
+            Log(linear, sizeBytes, MemoryAccess.Read);
+            Log(linear, sizeBytes, MemoryAccess.Write);
+        }
+
+        return direct;
+    }
+
+    /// <summary>The same for what is written in part, or known to be writable before there is a value: to an observer a store.</summary>
+    internal byte* BeginStore(Op* op, ulong pointer, int sizeBytes)
+    {
         byte* direct = TryDirect(pointer, sizeBytes, MemoryAccess.Write);
-        return direct != null ? direct : BeginModifySlowly(op, pointer, sizeBytes);
+        return direct != null ? direct : BeginModifySlowly(op, pointer, sizeBytes, loads: false);
     }
 
     /// <summary>Ends what <see cref="BeginModify"/> began.</summary>
@@ -211,7 +238,7 @@ internal sealed unsafe partial class Processor
     }
 
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private byte* BeginModifySlowly(Op* op, ulong pointer, int sizeBytes)
+    private byte* BeginModifySlowly(Op* op, ulong pointer, int sizeBytes, bool loads)
     {
         // The read of a read-modify-write is judged as a write (Intel SDM Vol. 3A §4.7, W/R).
         if (!TryPieces(op, pointer, sizeBytes, MemoryAccess.Write, out Piece first, out Piece second))
@@ -219,6 +246,12 @@ internal sealed unsafe partial class Processor
             return null;
         }
 
+        if (loads)
+        {
+            LogSlow(pointer, sizeBytes, MemoryAccess.Read, in first);
+        }
+
+        LogSlow(pointer, sizeBytes, MemoryAccess.Write, in first);
         if (second.LengthBytes == 0 && first.Host != null && !first.IsWatched)
         {
             return first.Host;
@@ -251,6 +284,7 @@ internal sealed unsafe partial class Processor
             return false;
         }
 
+        LogSlow(pointer, sizeBytes, access, in first);
         if (access == MemoryAccess.Read)
         {
             Read(in first, data);
@@ -275,20 +309,8 @@ internal sealed unsafe partial class Processor
             return false;
         }
 
-        if (inFirst == sizeBytes)
-        {
-            LogSlow(pointer, sizeBytes, access, in first);
-            return true;
-        }
-
         ulong next = pointer + (ulong)inFirst;
-        if (!TryPiece(op, IsLong ? next : (uint)next, sizeBytes - inFirst, access, out second))
-        {
-            return false;
-        }
-
-        LogSlow(pointer, sizeBytes, access, in first);
-        return true;
+        return inFirst == sizeBytes || TryPiece(op, IsLong ? next : (uint)next, sizeBytes - inFirst, access, out second);
     }
 
     private void LogSlow(ulong pointer, int sizeBytes, MemoryAccess access, in Piece first)

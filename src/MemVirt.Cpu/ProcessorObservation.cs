@@ -105,6 +105,26 @@ internal sealed unsafe partial class Processor
         }
     }
 
+    /// <summary>Tells of the elements of a string instruction that were done at once: a load and a store each, or a store.</summary>
+    /// <param name="source">The linear address of the first load; null for none.</param>
+    /// <param name="destination">Of the first store.</param>
+    /// <param name="elementBytes">An element's size.</param>
+    /// <param name="count">How many.</param>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    internal void LogEach(ulong? source, ulong destination, int elementBytes, long count)
+    {
+        for (long i = 0; i < count; i++)
+        {
+            ulong offset = (ulong)(i * elementBytes);
+            if (source is { } from)
+            {
+                Log(from + offset, elementBytes, MemoryAccess.Read);
+            }
+
+            Log(destination + offset, elementBytes, MemoryAccess.Write);
+        }
+    }
+
     [MethodImpl(MethodImplOptions.NoInlining)]
     private void Log(ulong linear, int sizeBytes, MemoryAccess access)
     {

@@ -64,7 +64,7 @@ internal sealed unsafe partial class PseudoTerminal : IDisposable
     internal static PseudoTerminal Start(string behaviour, bool leavesOpen = false, bool underShell = false)
     {
         Skip.IfNot(OperatingSystem.IsLinux(), "pseudo-terminals as Linux has them");
-        foreach (string tool in new[] { "setsid", "stty", "bash" })
+        foreach (string tool in new[] { "setsid", "stty", "bash", "env" })
         {
             Skip.IfNot(HostTool.Exists(tool), $"this host has no {tool}");
         }
@@ -83,7 +83,10 @@ internal sealed unsafe partial class PseudoTerminal : IDisposable
         string guest = underShell
             ? $"bash -c 'set -m; \"$0\" \"$1\" {behaviour}; read -r line; fg' \"$0\" \"$1\""
             : $"\"$0\" \"$1\" {behaviour}";
-        var start = new ProcessStartInfo("bash", ["-c", $"exec setsid -c {guest} < {slave} > {slave} 2>&1", dotnet, dll]);
+
+        // Who runs the tests may ignore signals, as nohup does; the guest's process must not begin so.
+        const string Signals = "env --default-signal=HUP,INT,QUIT,TERM,TSTP";
+        var start = new ProcessStartInfo("bash", ["-c", $"exec {Signals} setsid -c {guest} < {slave} > {slave} 2>&1", dotnet, dll]);
         if (leavesOpen)
         {
             start.Environment["ECHO_LEAVES_OPEN"] = "1";

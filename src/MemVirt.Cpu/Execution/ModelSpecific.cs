@@ -10,13 +10,13 @@ internal static unsafe class ModelSpecific
     private const uint FeatureControl = 0x3A;
     private const uint TscAdjust = 0x3B;
     private const uint MicrocodeRevision = 0x8B;
-    private const uint MtrrCapabilities = 0xFE;
     private const uint SysenterCs = 0x174;
     private const uint SysenterEsp = 0x175;
     private const uint SysenterEip = 0x176;
+    private const uint MachineCheckCapabilities = 0x179;
+    private const uint MachineCheckStatus = 0x17A;
     private const uint MiscEnable = 0x1A0;
     private const uint PageAttributeTable = 0x277;
-    private const uint MtrrDefault = 0x2FF;
     private const uint EferNumber = 0xC000_0080;
     private const uint Star = 0xC000_0081;
     private const uint LongStar = 0xC000_0082;
@@ -91,10 +91,21 @@ internal static unsafe class ModelSpecific
             case TscAdjust:
                 value = processor.Bus.TimeStampAdjust;
                 return true;
-            case MicrocodeRevision or MtrrCapabilities or MtrrDefault or FeatureControl:
-                value = 0;
+            case FeatureControl:
+                value = 1; // locked by the firmware, with nothing in it
+                return true;
+            case MicrocodeRevision or MachineCheckCapabilities:
+                value = 0; // no banks of machine-check registers
+                return true;
+            case MachineCheckStatus:
+                value = msrs.MachineCheckStatus;
                 return true;
             default:
+                if (processor.MemoryTypes.TryRead(number, out value))
+                {
+                    return true;
+                }
+
                 processor.CatchUp(op);
                 return processor.Bus.TryReadMsr(number, out value);
         }
@@ -146,9 +157,17 @@ internal static unsafe class ModelSpecific
             case TscAux:
                 msrs.TscAux = (uint)value;
                 return value >> 32 == 0;
+            case MachineCheckStatus:
+                msrs.MachineCheckStatus = value & 7;
+                return value <= 7;
             case MicrocodeRevision:
                 return true;
             default:
+                if (processor.MemoryTypes.TryWrite(number, value))
+                {
+                    return true;
+                }
+
                 processor.CatchUp(op);
                 return processor.Bus.TryWriteMsr(number, value);
         }

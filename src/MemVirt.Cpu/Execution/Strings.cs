@@ -189,7 +189,7 @@ internal static unsafe class Strings<TWidth>
             }
 
             // The destination is known to be writable before the port is read.
-            byte* place = processor.BeginModify(op, DestinationAddress(processor, op), Size);
+            byte* place = processor.BeginStore(op, DestinationAddress(processor, op), Size);
             if (place == null)
             {
                 return null;
@@ -271,8 +271,8 @@ internal static unsafe class Strings<TWidth>
             return false;
         }
 
-        byte* source = processor.TryDirect(from, (int)bytes, MemoryAccess.Read);
-        byte* destination = processor.TryDirect(to, (int)bytes, MemoryAccess.Write);
+        byte* source = processor.TryDirectUnseen(from, (int)bytes, MemoryAccess.Read, out ulong linearSource);
+        byte* destination = processor.TryDirectUnseen(to, (int)bytes, MemoryAccess.Write, out ulong linearDestination);
         bool overlaps = destination > source && destination < source + bytes;
         if (source == null || destination == null || overlaps)
         {
@@ -281,6 +281,11 @@ internal static unsafe class Strings<TWidth>
 
         new ReadOnlySpan<byte>(source, (int)bytes).CopyTo(new Span<byte>(destination, (int)bytes));
         ulong steps = (ulong)(bytes / Size);
+        if (processor.Observer is not null)
+        {
+            processor.LogEach(linearSource, linearDestination, Size, (long)steps);
+        }
+
         Advance(processor, op, RegisterFile.Rsi, (long)steps);
         Advance(processor, op, RegisterFile.Rdi, (long)steps);
         CountDown(processor, op, steps);
@@ -312,7 +317,7 @@ internal static unsafe class Strings<TWidth>
             return false;
         }
 
-        byte* destination = processor.TryDirect(to, (int)bytes, MemoryAccess.Write);
+        byte* destination = processor.TryDirectUnseen(to, (int)bytes, MemoryAccess.Write, out ulong linear);
         if (destination == null)
         {
             return false;
@@ -336,6 +341,11 @@ internal static unsafe class Strings<TWidth>
         }
 
         ulong steps = (ulong)(bytes / Size);
+        if (processor.Observer is not null)
+        {
+            processor.LogEach(source: null, linear, Size, (long)steps);
+        }
+
         Advance(processor, op, RegisterFile.Rdi, (long)steps);
         CountDown(processor, op, steps);
         return true;

@@ -21,7 +21,12 @@ internal static unsafe class SystemRegisters
             return processor.Raise(op, Vector.GeneralProtection);
         }
 
-        processor.Observe(ExecutionEvent.ControlAccess);
+        if (op->Detail == 3)
+        {
+            // Of reads a VMM takes this one alone, and under shadow paging only (Intel SDM Vol. 3C §25.1.3; CR0 and CR4 have read shadows).
+            processor.Observe(ExecutionEvent.ControlAccess);
+        }
+
         ref readonly PagingRegisters control = ref processor.Control;
         ulong value = op->Detail switch
         {
@@ -113,7 +118,6 @@ internal static unsafe class SystemRegisters
 
         processor.Unit.MoveToCr0(processor.Control.Cr0 & ~TaskSwitched, processor.IsLong);
         processor.ControlChanged();
-        processor.Observe(ExecutionEvent.ControlAccess);
         processor.ObserveRegisters();
         return processor.LeaveAfter(op);
     }
@@ -144,6 +148,11 @@ internal static unsafe class SystemRegisters
         ulong kept = processor.Control.Cr0;
         processor.Unit.MoveToCr0((kept & ~14UL) | (value & 15) | (kept & 1), processor.IsLong);
         processor.ControlChanged();
+        if (processor.Observer is not null)
+        {
+            ObserveControl(processor, 0, value, kept, processor.Control.Cr4);
+        }
+
         return processor.LeaveAfter(op);
     }
 
@@ -548,30 +557,48 @@ internal static unsafe class SystemRegisters
         return op + 1;
     }
 
-    /// <summary>Of CR0 a VMM leaves TS to a guest under EPT, of CR4 PVI, TSD, DE, PGE, PCE, OSFXSR, OSXMMEXCPT and FSGSBASE, as KVM does.</summary>
+    /// <summary>
+    /// A write to CR0 or CR4 is an exit where it changes a bit that the VMM owns. KVM leaves the guest TS of CR0, and of CR4 PVI, TSD, DE, PCE,
+    /// OSFXSR, OSXMMEXCPT, FSGSBASE, and PGE but under shadow paging (KVM_POSSIBLE_CR0_GUEST_BITS and its likes, Linux 6.1). CR2 is the
+    /// guest's, and CR8 where there is a TPR shadow.
+    /// </summary>
     private static void ObserveControl(Processor processor, int number, ulong value, ulong old0, ulong old4)
     {
-        const ulong GuestOwned4 = (1 << 1) | (1 << 2) | (1 << 3) | (1 << 7) | (1 << 8) | (1 << 9) | (1 << 10) | (1 << 16);
+        const ulong GuestOwned4 = (1 << 1) | (1 << 2) | (1 << 3) | (1 << 8) | (1 << 9) | (1 << 10) | (1 << 16);
         switch (number)
         {
             case 3:
                 processor.ObserveCr3(value);
                 return;
             case 0:
-                bool owned0 = ((processor.Control.Cr0 ^ old0) & ~TaskSwitched) != 0;
-                processor.Observe(owned0 ? ExecutionEvent.OwnedControlWrite : ExecutionEvent.ControlAccess);
-                break;
-            case 4:
-                bool owned4 = ((processor.Control.Cr4 ^ old4) & ~GuestOwned4) != 0;
-                processor.Observe(owned4 ? ExecutionEvent.OwnedControlWrite : ExecutionEvent.ControlAccess);
-                if (((processor.Control.Cr4 ^ old4) & (Cr4.PageGlobalEnable | Cr4.ProcessContextEnable | Cr4.SupervisorExecutionPrevention)) != 0)
+                ulong changed0 = processor.Control.Cr0 ^ old0;
+                if ((changed0 & ~TaskSwitched) != 0)
+                {
+                    processor.Observe(ExecutionEvent.OwnedControlWrite);
+                }
+
+                if ((changed0 & Cr0.Paging) != 0)
                 {
                     processor.ObserveInvalidateAll();
                 }
 
                 break;
-            default:
-                processor.Observe(ExecutionEvent.ControlAccess);
+            case 4:
+                ulong changed = processor.Control.Cr4 ^ old4;
+                if ((changed & ~(GuestOwned4 | Cr4.PageGlobalEnable)) != 0)
+                {
+                    processor.Observe(ExecutionEvent.OwnedControlWrite);
+                }
+                else if ((changed & Cr4.PageGlobalEnable) != 0)
+                {
+                    processor.Observe(ExecutionEvent.ControlAccess);
+                }
+
+                if ((changed & (Cr4.PageGlobalEnable | Cr4.ProcessContextEnable | Cr4.SupervisorExecutionPrevention)) != 0)
+                {
+                    processor.ObserveInvalidateAll();
+                }
+
                 break;
         }
 

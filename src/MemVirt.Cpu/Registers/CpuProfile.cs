@@ -9,7 +9,7 @@ namespace MemVirt.Cpu;
 /// </summary>
 public sealed record CpuProfile
 {
-    private const ulong AlwaysCr4 = 0x74D;  // VME, PVI, TSD, DE, MCE, OSFXSR, OSXMMEXCPT (and PCE)
+    private const ulong AlwaysCr4 = 0x74C; // TSD, DE, MCE, PCE, OSFXSR, OSXMMEXCPT
     private const int Apic = 9;
 
     /// <summary>qemu64's level.</summary>
@@ -142,8 +142,8 @@ public sealed record CpuProfile
         };
     }
 
-    // FPU VME DE PSE TSC MSR PAE MCE CX8 (APIC) SEP PGE CMOV PAT PSE36 CLFSH FXSR SSE SSE2; qemu64's MTRR, MCA and MMX are not there.
-    private uint Features1D => 0x070B_A9FFu;
+    // FPU DE PSE TSC MSR PAE MCE CX8 (APIC) SEP MTRR PGE MCA CMOV PAT PSE36 CLFSH MMX FXSR SSE SSE2: qemu64's.
+    private uint Features1D => 0x078B_F9FDu;
 
     // SSE3, CMPXCHG16B, x2APIC and TSC deadline, hypervisor present.
     private uint Features1C

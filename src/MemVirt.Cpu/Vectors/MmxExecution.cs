@@ -121,7 +121,7 @@ internal static unsafe class MmxExecution
         ulong data = processor.FloatingPoint.Mmx(op->Destination);
         ulong mask = processor.FloatingPoint.Mmx(op->Source);
         ulong address = (processor.Register(RegisterFile.Rdi) & op->AddressMask) + processor.Register(op->Segment);
-        byte* place = processor.BeginModify(op, address, bytes);
+        byte* place = processor.BeginStore(op, address, bytes);
         if (place == null)
         {
             return null;

@@ -325,7 +325,7 @@ internal static unsafe class VectorExecution
         byte* data = processor.X + op->Destination;
         byte* mask = processor.X + op->Source;
         ulong address = (processor.Register(RegisterFile.Rdi) & op->AddressMask) + processor.Register(op->Segment);
-        byte* place = processor.BeginModify(op, address, 16);
+        byte* place = processor.BeginStore(op, address, 16);
         if (place == null)
         {
             return null;
