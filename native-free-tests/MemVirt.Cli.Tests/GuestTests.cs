@@ -64,6 +64,43 @@ public sealed class GuestTests
     }
 
     [Fact]
+    public void A_guest_of_pae_paging_is_walked_by_its_registers_and_what_is_not_shadowed_is_told()
+    {
+        using var folder = new TemporaryFolder();
+        string image = Image(
+            folder,
+            0xC7, 0x05, 0, 0, 0x20, 0, 0x01, 0x10, 0x20, 0, // a PDPTE at 2 MiB
+            0xC7, 0x05, 0, 0x10, 0x20, 0, 0x83, 0, 0, 0, // two pages of 2 MiB
+            0xC7, 0x05, 8, 0x10, 0x20, 0, 0x83, 0, 0x20, 0,
+            0xB8, 0, 0, 0x20, 0, 0x0F, 0x22, 0xD8, // CR3
+            0xB8, 0x20, 0, 0, 0, 0x0F, 0x22, 0xE0, // CR4.PAE
+            0x0F, 0x20, 0xC0, 0x0D, 0, 0, 0, 0x80, 0x0F, 0x22, 0xC0, // CR0.PG
+            0xA1, 0, 0, 0x30, 0, 0xFF, 0x05, 0, 0, 0x30, 0, // mov eax, [3 MiB]; inc dword [3 MiB]
+            0xB8, 1, 0, 0, 0, 0xE7, 0xF4);
+        CliOutcome outcome = Cli.Run("compare", "--image", image, "--memory", "16M", "--json", "-");
+        using JsonDocument json = JsonDocument.Parse(outcome.Output);
+        JsonElement[] regimes = [.. json.RootElement.GetProperty("regimes").EnumerateArray()];
+        Assert.All(regimes, regime => Assert.Equal(0, regime.GetProperty("outrunWalks").GetInt64()));
+
+        // The code's page and the data's, the first time for a read, then for a write: one entry each, as PDPTEs are registers.
+        Assert.Equal((3, 3), (regimes[0].GetProperty("walks").GetInt64(), regimes[0].GetProperty("walkReferences").GetProperty("total").GetInt64()));
+        Assert.True(regimes[2].GetProperty("walkReferences").GetProperty("secondStage").GetInt64() > 0);
+        Assert.InRange(regimes[1].GetProperty("referencesNotShadowed").GetInt64(), 5, 10);
+        Assert.False(regimes[0].TryGetProperty("referencesNotShadowed", out _));
+        string text = Cli.Run("compare", "--image", image, "--memory", "16M").Output;
+        Assert.Contains("that shadow paging does not follow", text.ReplaceLineEndings(" "), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Five_level_guests_are_refused_with_what_to_do()
+    {
+        using var folder = new TemporaryFolder();
+        CliOutcome outcome = Cli.Run("compare", "--image", Image(folder, 0xF4), "--memory", "16M", "--cpu", "max");
+        Assert.Equal(ExitCodes.Usage, outcome.ExitCode);
+        Assert.Contains("--cpu max,-la57", outcome.Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void A_guest_is_compared_and_every_exit_has_a_reason()
     {
         // 1000 times: CPUID, a store, a load.

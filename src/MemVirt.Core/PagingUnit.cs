@@ -25,6 +25,9 @@ public abstract class PagingUnit
     /// <summary>The registers.</summary>
     public ref readonly PagingRegisters Registers => ref _registers;
 
+    /// <summary>The PDPTE registers of PAE paging (Intel SDM Vol. 3A §4.4.1); of no meaning in other modes.</summary>
+    public abstract PageDirectoryPointers PageDirectoryPointers { get; }
+
     /// <summary>How a pointer becomes a linear address under the registers as they are.</summary>
     public ref readonly LinearAddressRules Linear => ref _linear;
 

@@ -49,6 +49,9 @@ public sealed class PagingUnit<TSource> : PagingUnit
     /// <summary>The MMU; invalidations from elsewhere (INVEPT, a shoot-down) go to it.</summary>
     public new Mmu<TSource> Mmu { get; }
 
+    /// <inheritdoc/>
+    public override PageDirectoryPointers PageDirectoryPointers => Mmu.Source.Pdptes;
+
     /// <summary>Why <see cref="RegisterWriteOutcome.SecondStageFault"/> came about.</summary>
     public SecondStageFault LastStageFault { get; private set; }
 

@@ -48,7 +48,9 @@ public interface IExecutionObserver
     void References(ReadOnlySpan<ulong> references, long instructions);
 
     /// <summary>Registers have changed: CR0, CR4, EFER, CPL, PKRU; CR3 with <see cref="LoadedCr3"/>.</summary>
-    void Registers(in PagingRegisters registers);
+    /// <param name="registers">What they are now.</param>
+    /// <param name="pointers">The PDPTE registers, which count in PAE paging.</param>
+    void Registers(in PagingRegisters registers, PageDirectoryPointers pointers);
 
     /// <summary>MOV to CR3, after <see cref="Registers"/>.</summary>
     /// <param name="process">The PCID; 0 where there are none.</param>

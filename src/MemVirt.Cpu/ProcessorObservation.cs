@@ -48,6 +48,15 @@ internal sealed unsafe partial class Processor
         _logged = 0;
     }
 
+    /// <summary>Hands over what came before a store that may set a dirty flag, or be the VMM's: it finds the tables as they were.</summary>
+    private void BeforeStore(MemoryAccess access)
+    {
+        if (_observer is not null && access == MemoryAccess.Write)
+        {
+            FlushObserved();
+        }
+    }
+
     /// <summary>Tells of an event, and of what came before it.</summary>
     [MethodImpl(MethodImplOptions.NoInlining)]
     internal void Observe(ExecutionEvent happened)
@@ -65,8 +74,9 @@ internal sealed unsafe partial class Processor
         if (_observer is not null)
         {
             FlushObserved();
+            _lastFetchPage = ulong.MaxValue;
             PagingRegisters registers = _unit.Registers;
-            _observer.Registers(in registers);
+            _observer.Registers(in registers, _unit.PageDirectoryPointers);
         }
     }
 
@@ -90,6 +100,7 @@ internal sealed unsafe partial class Processor
         if (_observer is not null)
         {
             FlushObserved();
+            _lastFetchPage = ulong.MaxValue;
             _observer.Invalidated(linear);
             _observer.Count(ExecutionEvent.Invlpg);
         }
@@ -101,6 +112,7 @@ internal sealed unsafe partial class Processor
         if (_observer is not null)
         {
             FlushObserved();
+            _lastFetchPage = ulong.MaxValue;
             _observer.InvalidatedAll();
         }
     }

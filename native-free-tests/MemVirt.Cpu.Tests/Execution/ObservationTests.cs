@@ -107,7 +107,7 @@ public sealed class ObservationTests
             }
         }
 
-        public void Registers(in PagingRegisters registers)
+        public void Registers(in PagingRegisters registers, PageDirectoryPointers pointers)
         {
             // Not of interest here.
         }

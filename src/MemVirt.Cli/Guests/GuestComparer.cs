@@ -16,6 +16,12 @@ internal static class GuestComparer
     /// <exception cref="CommandException">It cannot be loaded, or it went where nothing could be done.</exception>
     public static IReadOnlyList<ComparisonResult> Run(GuestRequest guest, CompareRequest request, CommandContext context)
     {
+        if (guest.Profile.LinearAddress57)
+        {
+            throw CommandException.Usage(
+                $"--cpu {guest.Profile.Name}: linear addresses of 57 bits are not compared; take five-level paging away: --cpu {guest.Profile.Name},-la57");
+        }
+
         using var machine = new GuestMachine(new GuestOptions
         {
             MemoryBytes = guest.MemoryBytes, Regime = GuestRegime.Shadow, Profile = guest.Profile, Output = _ => { },

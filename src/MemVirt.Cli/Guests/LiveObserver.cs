@@ -22,11 +22,11 @@ internal sealed class LiveObserver(IReadOnlyList<LiveComparison> comparisons) : 
         }
     }
 
-    public void Registers(in PagingRegisters registers)
+    public void Registers(in PagingRegisters registers, PageDirectoryPointers pointers)
     {
         foreach (LiveComparison comparison in comparisons)
         {
-            comparison.Load(in registers, default);
+            comparison.Load(in registers, pointers);
         }
     }
 

@@ -17,12 +17,32 @@ internal static class ComparisonReport
         {
             WriteHeader(results[i], options, context.Output);
             WriteTable(Table(results[i], options.Machines[i].WalkCaches is not null), width, context);
-            foreach (string line in Verdict.Of(results[i]).SelectMany(sentence => WordWrap.Lines(sentence, width)))
+            foreach (string line in Verdict.Of(results[i]).Concat(LeftOut(results[i])).SelectMany(sentence => WordWrap.Lines(sentence, width)))
             {
                 context.Output.WriteLine(line);
             }
 
             context.Output.WriteLine();
+        }
+    }
+
+    /// <summary>What the counts of a running guest leave out, where that is more than a thousandth of them.</summary>
+    private static IEnumerable<string> LeftOut(ComparisonResult result)
+    {
+        const double Seldom = 0.001;
+        foreach (RegimeResult regime in result.Regimes)
+        {
+            if (regime.OutrunWalks > Seldom * regime.Walks)
+            {
+                yield return NumberText.Line(
+                    $"{Heading(regime.Regime)}: {regime.OutrunWalks:N0} walks found the tables changed since their reference and are left out, {regime.Walks:N0} are counted.");
+            }
+
+            if (regime.ReferencesNotShadowed > Seldom * regime.References)
+            {
+                yield return NumberText.Line(
+                    $"{Heading(regime.Regime)}: {regime.ReferencesNotShadowed:N0} of {regime.References:N0} references ran under paging that shadow paging does not follow (32-bit, PAE, CR0.WP clear, protection keys); their tables were walked as they are, without its faults.");
+            }
         }
     }
 

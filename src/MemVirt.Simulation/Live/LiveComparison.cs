@@ -36,6 +36,7 @@ public sealed class LiveComparison : IDisposable
     private long _stores;
     private long _crossings;
     private long _sinceReading;
+    private long _notShadowed;
 
     /// <summary>A comparison.</summary>
     /// <param name="machine">Whose TLBs, walk caches and costs.</param>
@@ -94,6 +95,11 @@ public sealed class LiveComparison : IDisposable
 
         _instructions += instructions;
         _sinceReading += instructions + data;
+        if (_rules.Mode != PagingMode.None && !_guest.IsShadowed())
+        {
+            _notShadowed += instructions + data;
+        }
+
         bool reads = _sinceReading >= SliceRecorder.Granule;
         for (int i = 0; i < _simulations.Length; i++)
         {
@@ -213,7 +219,12 @@ public sealed class LiveComparison : IDisposable
     public void Dispose() => _secondStage.Dispose();
 
     private RegimeResult Result(Regime regime, LiveSimulation simulation, double? nativeCycles)
-        => ResultBuilder.Build(regime, _machine, simulation, nativeCycles) with { ExitReasons = Exits(regime, simulation) };
+        => ResultBuilder.Build(regime, _machine, simulation, nativeCycles) with
+        {
+            ExitReasons = Exits(regime, simulation),
+            OutrunWalks = simulation.Outrun,
+            ReferencesNotShadowed = regime == Regime.Shadow ? _notShadowed : null,
+        };
 
     private static Dictionary<string, long>? Exits(Regime regime, LiveSimulation simulation)
     {

@@ -48,6 +48,20 @@ public sealed record RegimeResult(
     /// <summary>Exits of a running guest by reason; null, and absent from the JSON, of a trace and of a regime without exits.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public IReadOnlyDictionary<string, long>? ExitReasons { get; init; }
+
+    /// <summary>
+    /// Walks of a running guest that found the tables changed since their reference was made, and are left out; null, and absent from the
+    /// JSON, of a trace.
+    /// </summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public long? OutrunWalks { get; init; }
+
+    /// <summary>
+    /// References of a running guest under paging that shadow paging does not follow (32-bit, PAE, CR0.WP clear, protection keys), whose tables
+    /// were walked as they are; null, and absent from the JSON, of a trace and of other regimes.
+    /// </summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public long? ReferencesNotShadowed { get; init; }
 }
 
 /// <summary>Hits and misses of the three TLB structures' levels.</summary>
