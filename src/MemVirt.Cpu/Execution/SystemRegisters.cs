@@ -228,7 +228,7 @@ internal static unsafe class SystemRegisters
             start &= 0xFF_FFFF;
         }
 
-        if (processor.IsLong && !processor.Unit.Linear.TryCanonicalize(start, dataAccess: false, out _))
+        if (processor.IsLong && !processor.IsBase(start))
         {
             return processor.Raise(op, Vector.GeneralProtection);
         }
@@ -296,6 +296,11 @@ internal static unsafe class SystemRegisters
             return processor.Raise(op, Vector.SegmentNotPresent, selector & 0xFFFCu);
         }
 
+        if (!processor.IsBase(descriptor.Base))
+        {
+            return processor.Raise(op, Vector.GeneralProtection, selector & 0xFFFCu);
+        }
+
         processor.Tables.Ldt = descriptor.ToSegment(selector);
         return op + 1;
     }
@@ -332,6 +337,11 @@ internal static unsafe class SystemRegisters
         if (!descriptor.IsPresent)
         {
             return processor.Raise(op, Vector.SegmentNotPresent, selector & 0xFFFCu);
+        }
+
+        if (!processor.IsBase(descriptor.Base))
+        {
+            return processor.Raise(op, Vector.GeneralProtection, selector & 0xFFFCu);
         }
 
         if (!Descriptors.TryStore(processor, op, selector, descriptor.Value | ((ulong)BusyBit << 32)))
@@ -468,7 +478,7 @@ internal static unsafe class SystemRegisters
 
         ulong start = processor.Register(op->Source);
         start = op->Size == 8 ? start : (uint)start;
-        if (!processor.Unit.Linear.TryCanonicalize(start, dataAccess: false, out _))
+        if (!processor.IsBase(start))
         {
             return processor.Raise(op, Vector.GeneralProtection);
         }
