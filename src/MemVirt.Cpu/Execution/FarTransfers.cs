@@ -159,7 +159,9 @@ internal static unsafe class FarTransfers
         mask |= level == 0 ? SystemFlag.PrivilegeLevel : 0;
         mask |= level <= FlagWrites.IoPrivilegeLevel(processor) ? SystemFlag.Interrupt : 0;
         uint flags = (image & mask) | ((uint)processor.Rflags & ~mask);
-        processor.Rflags = flags & ~SystemFlag.Resume;
+
+        // The next instruction ends RF; without breakpoints, which alone ask for it, it ends here.
+        processor.Rflags = processor.HasBreakpoints ? flags : flags & ~SystemFlag.Resume;
     }
 
     /// <summary>Data segments that the outer level may not have become null (Intel SDM Vol. 3A §5.8.6).</summary>

@@ -190,7 +190,8 @@ internal static unsafe class SystemRegisters
                 debug.Dr3 = value;
                 break;
             case 6:
-                debug.Dr6 = (value & 0x1_E00F) | 0xFFFE_0FF0;
+                // Bit 16 says that the exception was not in a transaction: always, where there are none.
+                debug.Dr6 = (value & 0xE00F) | 0xFFFF_0FF0;
                 break;
             default:
                 debug.Dr7 = (value & 0xFFFF_2FFF) | 0x400;
