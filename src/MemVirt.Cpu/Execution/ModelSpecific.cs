@@ -11,6 +11,8 @@ internal static unsafe class ModelSpecific
     private const uint TscAdjust = 0x3B;
     private const uint MicrocodeRevision = 0x8B;
     private const uint MtrrCapabilities = 0xFE;
+    private const uint MachineCheckCapabilities = 0x179;
+    private const uint MachineCheckStatus = 0x17A;
     private const uint SysenterCs = 0x174;
     private const uint SysenterEsp = 0x175;
     private const uint SysenterEip = 0x176;
@@ -92,6 +94,8 @@ internal static unsafe class ModelSpecific
                 value = processor.Bus.TimeStampAdjust;
                 return true;
             case MicrocodeRevision or MtrrCapabilities or MtrrDefault or FeatureControl:
+            case MachineCheckCapabilities or MachineCheckStatus:
+                // No microcode, no ranges, nothing locked, no banks of machine checks.
                 value = 0;
                 return true;
             default:
