@@ -30,6 +30,7 @@ internal static unsafe class FarTransfers
     /// <summary>IRET of an operand size.</summary>
     public static Op* InterruptReturn(Processor processor, Op* op)
     {
+        processor.UnblockNonMaskable();
         if ((processor.SystemFlags & SystemFlag.NestedTask) != 0)
         {
             return processor.IsLongModeActive ? processor.Raise(op, Vector.GeneralProtection) : TaskSwitch.Return(processor, op);

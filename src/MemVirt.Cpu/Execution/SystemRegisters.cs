@@ -96,6 +96,7 @@ internal static unsafe class SystemRegisters
         processor.LeaveAfter(op);
         processor.ModeChanged();
         processor.ControlChanged();
+        processor.InterruptsMayBeEnabled();
         if (processor.Observer is not null)
         {
             ObserveControl(processor, op->Detail, value, old0, old4);
