@@ -176,7 +176,8 @@ internal static unsafe class FarTransfers
             bool isConforming = (type & 12) == 12;
             if ((segment.Selector & 0xFFFC) != 0 && !isConforming && segment.PrivilegeLevel < level)
             {
-                processor.SetSegment(name, default);
+                // The selector is null and the segment unusable; the base stays, which in 64-bit mode FS and GS go on to have.
+                processor.SetSegment(name, segment with { Selector = 0, Attributes = 0 });
             }
         }
     }
