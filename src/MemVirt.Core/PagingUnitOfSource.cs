@@ -136,7 +136,7 @@ public sealed class PagingUnit<TSource> : PagingUnit
         bool isBad = type > 3
                      || descriptorLow >> 12 != 0
                      || (type < 2 && descriptorLow != 0 && !contexts)
-                     || (type == 0 && !GuestVirtualAddress.IsCanonical(descriptorHigh, Mmu.Source.LinearAddressBits));
+                     || (type == 0 && !GuestVirtualAddress.IsCanonical(descriptorHigh, _features.LinearAddress57 ? 57 : 48));
         if (isBad)
         {
             return RegisterWriteOutcome.GeneralProtection;
@@ -145,6 +145,9 @@ public sealed class PagingUnit<TSource> : PagingUnit
         // A call each: to choose among values would build them field by field and copy them whole, which stalls.
         switch (type)
         {
+            case 0 when !GuestVirtualAddress.IsCanonical(descriptorHigh, Mmu.Source.LinearAddressBits):
+                // The processor has more bits than the mode: nothing is kept of such an address.
+                break;
             case 0:
                 GuestVirtualAddress address = GuestVirtualAddress.FromValid(descriptorHigh);
                 Mmu.Invalidate(TlbInvalidation.InvpcidAddress(_virtualProcessor, (ushort)descriptorLow, address));

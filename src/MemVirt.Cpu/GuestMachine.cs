@@ -37,6 +37,11 @@ public sealed class GuestMachine : IProcessorBus, IDisposable
         });
         Processor = new Processor(Space, this, options.Profile);
         Devices.InterruptPending = Processor.RequestAttention;
+        if (Devices.LocalApic is { } apic)
+        {
+            apic.NmiRequested = Processor.RequestNonMaskable;
+        }
+
         Devices.DebugExit.ExitRequested = EndRun;
         Devices.SystemControl.ResetRequested = Reset;
     }

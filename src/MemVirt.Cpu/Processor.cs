@@ -1,6 +1,7 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using MemVirt.Core;
+using MemVirt.Core.Addresses;
 using MemVirt.Core.Memory;
 using MemVirt.Core.Registers;
 using MemVirt.Cpu.Decoding;
@@ -174,6 +175,12 @@ internal sealed unsafe partial class Processor : IDisposable
         NativeMemory.Free(_log);
         GC.SuppressFinalize(this);
     }
+
+    /// <summary>
+    /// Whether a register of an address that is not used yet takes one: a table's or a segment's base, an MSR. It has the bits that the
+    /// processor has, whether CR4.LA57 is set or not; what is then reached by it, the mode's.
+    /// </summary>
+    internal bool IsBase(ulong linear) => GuestVirtualAddress.IsCanonical(linear, Profile.LinearAddress57 ? 57 : 48);
 
     /// <summary>CR0 or CR4 has changed.</summary>
     internal void ControlChanged()

@@ -10,8 +10,13 @@ internal sealed unsafe partial class Processor
     private const ulong GeneralDetect = 1 << 13;
     private const ulong Enables = 0xFF;
     private const int Breakpoints = 4;
+    private const ulong Conditions = 0xF;
     private ulong _hits;
     private ulong _heldAt = ulong.MaxValue;
+    private ulong _unsteppedAt = ulong.MaxValue;
+
+    /// <summary>Whether DR7 enables any breakpoint.</summary>
+    internal bool HasBreakpoints => (Debug.Dr7 & Enables) != 0;
 
     /// <summary>MOV SS, POP SS: no debug exception before the end of the next instruction.</summary>
     internal void HoldDebugExceptions(Op* op) => _heldAt = TimeAt(op);
@@ -24,7 +29,7 @@ internal sealed unsafe partial class Processor
             return true;
         }
 
-        Debug.Dr6 |= GeneralDetect;
+        Tell(GeneralDetect);
         Raise(op, Vector.Debug);
         return false;
     }
@@ -49,8 +54,13 @@ internal sealed unsafe partial class Processor
             hits |= isHit ? 1UL << i : 0;
         }
 
-        Debug.Dr6 |= hits;
-        return hits != 0;
+        if (hits == 0)
+        {
+            return false;
+        }
+
+        Tell(hits);
+        return true;
     }
 
     /// <summary>Notes the breakpoints that an access is to: a trap follows its instruction.</summary>
@@ -71,6 +81,19 @@ internal sealed unsafe partial class Processor
         }
     }
 
+    /// <summary>SYSCALL and SYSRET: the TF that they leave decides on a trap after them, not the one that they found.</summary>
+    internal void StepByNewFlags(Op* op)
+    {
+        if ((SystemFlags & SystemFlag.Trap) == 0)
+        {
+            _unsteppedAt = TimeAt(op);
+            return;
+        }
+
+        Tell(SingleStepped);
+        RaiseBetween(Vector.Debug);
+    }
+
     /// <summary>After an instruction that was a block of its own and did not fault: the traps it has met.</summary>
     private void TakeTraps(Block* block)
     {
@@ -79,17 +102,33 @@ internal sealed unsafe partial class Processor
             return;
         }
 
-        bool isStepped = (block->Key & CodeCache.SingleStep) != 0;
+        bool isStepped = (block->Key & CodeCache.SingleStep) != 0 && _unsteppedAt + 1 != Now;
         if (!isStepped && _hits == 0)
         {
             return;
         }
 
-        Debug.Dr6 |= _hits | (isStepped ? SingleStepped : 0);
+        // HLT ends with it.
+        _isHalted = false;
+
+        Tell(_hits | (isStepped ? SingleStepped : 0));
         _hits = 0;
         RaiseBetween(Vector.Debug);
         DeliverPending();
     }
+
+    /// <summary>INT1 is a debug exception itself: with it go the traps that MOV SS has put off.</summary>
+    internal void MergeHeldTraps()
+    {
+        if (_hits != 0)
+        {
+            Tell(_hits);
+            _hits = 0;
+        }
+    }
+
+    /// <summary>DR6 says why: which breakpoints, anew; what else, besides what it said before (Intel SDM Vol. 3B §17.2.3).</summary>
+    private void Tell(ulong reasons) => Debug.Dr6 = (Debug.Dr6 & ~Conditions) | reasons;
 
     private bool IsEnabled(int i) => (Debug.Dr7 >> (2 * i) & 3) != 0;
 

@@ -135,6 +135,26 @@ internal sealed unsafe partial class Processor
     /// <summary>Where the processor was when it shut down.</summary>
     internal ulong TripleFaultRip { get; private set; }
 
+    private bool _isNonMaskablePending;
+    private bool _isNonMaskableBlocked;
+
+    /// <summary>An NMI arrives: one waits while another is served (Intel SDM Vol. 3A §6.7).</summary>
+    internal void RequestNonMaskable()
+    {
+        _isNonMaskablePending = true;
+        RequestAttention();
+    }
+
+    /// <summary>IRET: the next NMI may come.</summary>
+    internal void UnblockNonMaskable() => _isNonMaskableBlocked = false;
+
+    private void DeliverNonMaskable()
+    {
+        _isNonMaskablePending = false;
+        _isNonMaskableBlocked = true;
+        DeliverInterrupt(Vector.NonMaskable);
+    }
+
     private void DeliverInterrupt(byte vector)
     {
         Statistics.ExternalInterrupts++;

@@ -115,11 +115,27 @@ internal sealed unsafe partial class Processor
         RequestAttention();
     }
 
+    /// <summary>
+    /// Leaves the block before an instruction that may disable interrupts, where one waits: what STI or MOV SS held back until the end of
+    /// the next instruction would else be held back for good. The first instruction of a block may be that next one.
+    /// </summary>
+    internal bool IsInterruptedBefore(Op* op)
+    {
+        if (op->Offset == 0 || (SystemFlags & SystemFlag.Interrupt) == 0 || !Bus.Interrupts.IsPending)
+        {
+            return false;
+        }
+
+        LeaveAt(op);
+        RequestAttention();
+        return true;
+    }
+
     /// <summary>Interrupts may have become enabled: whether one waits is looked at when the block is left.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal void InterruptsMayBeEnabled()
     {
-        if ((SystemFlags & SystemFlag.Interrupt) != 0 && Bus.Interrupts.IsPending)
+        if (((SystemFlags & SystemFlag.Interrupt) != 0 && Bus.Interrupts.IsPending) || (_isNonMaskablePending && !_isNonMaskableBlocked))
         {
             RequestAttention();
         }
@@ -252,7 +268,17 @@ internal sealed unsafe partial class Processor
                 return true;
             }
 
-            if ((SystemFlags & SystemFlag.Interrupt) != 0 && Bus.Interrupts.IsPending)
+            if (_isNonMaskablePending && !_isNonMaskableBlocked)
+            {
+                _isHalted = false;
+                SetHorizon(now, now);
+                DeliverNonMaskable();
+                if (_stop != ProcessorStop.None)
+                {
+                    return false;
+                }
+            }
+            else if ((SystemFlags & SystemFlag.Interrupt) != 0 && Bus.Interrupts.IsPending)
             {
                 _isHalted = false;
                 SetHorizon(now, now);

@@ -30,6 +30,7 @@ internal static unsafe class FarTransfers
     /// <summary>IRET of an operand size.</summary>
     public static Op* InterruptReturn(Processor processor, Op* op)
     {
+        processor.UnblockNonMaskable();
         if ((processor.SystemFlags & SystemFlag.NestedTask) != 0)
         {
             return processor.IsLongModeActive ? processor.Raise(op, Vector.GeneralProtection) : TaskSwitch.Return(processor, op);
@@ -159,7 +160,9 @@ internal static unsafe class FarTransfers
         mask |= level == 0 ? SystemFlag.PrivilegeLevel : 0;
         mask |= level <= FlagWrites.IoPrivilegeLevel(processor) ? SystemFlag.Interrupt : 0;
         uint flags = (image & mask) | ((uint)processor.Rflags & ~mask);
-        processor.Rflags = flags & ~SystemFlag.Resume;
+
+        // The next instruction ends RF; without breakpoints, which alone ask for it, it ends here.
+        processor.Rflags = processor.HasBreakpoints ? flags : flags & ~SystemFlag.Resume;
     }
 
     /// <summary>Data segments that the outer level may not have become null (Intel SDM Vol. 3A §5.8.6).</summary>
@@ -173,7 +176,8 @@ internal static unsafe class FarTransfers
             bool isConforming = (type & 12) == 12;
             if ((segment.Selector & 0xFFFC) != 0 && !isConforming && segment.PrivilegeLevel < level)
             {
-                processor.SetSegment(name, default);
+                // The selector is null and the segment unusable; the base stays, which in 64-bit mode FS and GS go on to have.
+                processor.SetSegment(name, segment with { Selector = 0, Attributes = 0 });
             }
         }
     }

@@ -48,8 +48,6 @@ internal static unsafe class FlagWrites
         {
             processor.ModeChanged();
         }
-
-        processor.InterruptsMayBeEnabled();
     }
 
     public static int IoPrivilegeLevel(Processor processor) => (int)(processor.SystemFlags >> 12) & 3;
@@ -89,6 +87,11 @@ internal static unsafe class FlagWrites
         if (processor.CurrentPrivilegeLevel > IoPrivilegeLevel(processor))
         {
             return processor.Raise(op, Vector.GeneralProtection);
+        }
+
+        if (processor.IsInterruptedBefore(op))
+        {
+            return null;
         }
 
         processor.SystemFlags &= ~SystemFlag.Interrupt;

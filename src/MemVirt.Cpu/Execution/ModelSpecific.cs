@@ -175,7 +175,7 @@ internal static unsafe class ModelSpecific
 
     private static bool TryPutAddress(Processor processor, ref ulong place, ulong value)
     {
-        if (!processor.Unit.Linear.TryCanonicalize(value, dataAccess: false, out _))
+        if (!processor.IsBase(value))
         {
             return false;
         }

@@ -85,6 +85,7 @@ internal static unsafe class ProcessorControl
         processor.LeaveAfter(op);
         processor.ModeChanged();
         processor.ObserveRegisters();
+        processor.InterruptsMayBeEnabled();
         return null;
     }
 

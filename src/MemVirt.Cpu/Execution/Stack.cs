@@ -214,14 +214,16 @@ internal static unsafe class Stack
     public static Op* PopFlags<TWidth>(Processor processor, Op* op)
         where TWidth : struct, IWidth
     {
-        if (!Peek<TWidth>(processor, op, 0, out ulong value))
+        if (processor.IsInterruptedBefore(op) || !Peek<TWidth>(processor, op, 0, out ulong value))
         {
             return null;
         }
 
         Drop(processor, (ulong)(TWidth.Bits / 8));
         FlagWrites.Write(processor, (uint)value, TWidth.Bits == 16);
-        return processor.LeaveAfter(op);
+        processor.LeaveAfter(op);
+        processor.InterruptsMayBeEnabled();
+        return null;
     }
 
     /// <summary>The linear address of an offset into the stack segment, outside 64-bit mode.</summary>

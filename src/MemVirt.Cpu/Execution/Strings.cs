@@ -384,6 +384,12 @@ internal static unsafe class Strings<TWidth>
     /// <summary>The instruction goes on after interrupts were looked at.</summary>
     private static Op* Again(Processor processor, Op* op)
     {
+        if (processor.HasBreakpoints)
+        {
+            // A breakpoint on the instruction is met before its first step alone.
+            processor.SystemFlags |= SystemFlag.Resume;
+        }
+
         processor.LeaveAt(op);
         return null;
     }

@@ -31,6 +31,7 @@ internal static unsafe class SystemCalls
         processor.SetSegment(SegmentName.Ss, Flat((ushort)(selector + 8), FlatData, 0));
         processor.SetPrivilege(0);
         processor.Rip = target;
+        processor.StepByNewFlags(op);
         return null;
     }
 
@@ -57,6 +58,7 @@ internal static unsafe class SystemCalls
         processor.SetPrivilege(3);
         processor.Rip = toLong ? target : (uint)target;
         processor.InterruptsMayBeEnabled();
+        processor.StepByNewFlags(op);
         return null;
     }
 
@@ -120,7 +122,11 @@ internal static unsafe class SystemCalls
     public static Op* Interrupt(Processor processor, Op* op) => processor.RaiseSoftware(op, (int)op->Immediate);
 
     /// <summary>INT1: no gate's DPL counts.</summary>
-    public static Op* DebugTrap(Processor processor, Op* op) => processor.RaiseSoftware(op, Vector.Debug, isGateChecked: false);
+    public static Op* DebugTrap(Processor processor, Op* op)
+    {
+        processor.MergeHeldTraps();
+        return processor.RaiseSoftware(op, Vector.Debug, isGateChecked: false);
+    }
 
     public static Op* InterruptOnOverflow(Processor processor, Op* op)
         => processor.Flags.O ? processor.RaiseSoftware(op, Vector.Overflow) : op + 1;

@@ -101,6 +101,7 @@ internal static unsafe class SystemRegisters
         processor.LeaveAfter(op);
         processor.ModeChanged();
         processor.ControlChanged();
+        processor.InterruptsMayBeEnabled();
         if (processor.Observer is not null)
         {
             ObserveControl(processor, op->Detail, value, old0, old4);
@@ -199,7 +200,8 @@ internal static unsafe class SystemRegisters
                 debug.Dr3 = value;
                 break;
             case 6:
-                debug.Dr6 = (value & 0x1_E00F) | 0xFFFE_0FF0;
+                // Bit 16 says that the exception was not in a transaction: always, where there are none.
+                debug.Dr6 = (value & 0xE00F) | 0xFFFF_0FF0;
                 break;
             default:
                 debug.Dr7 = (value & 0xFFFF_2FFF) | 0x400;
@@ -237,7 +239,7 @@ internal static unsafe class SystemRegisters
             start &= 0xFF_FFFF;
         }
 
-        if (processor.IsLong && !processor.Unit.Linear.TryCanonicalize(start, dataAccess: false, out _))
+        if (processor.IsLong && !processor.IsBase(start))
         {
             return processor.Raise(op, Vector.GeneralProtection);
         }
@@ -305,6 +307,11 @@ internal static unsafe class SystemRegisters
             return processor.Raise(op, Vector.SegmentNotPresent, selector & 0xFFFCu);
         }
 
+        if (!processor.IsBase(descriptor.Base))
+        {
+            return processor.Raise(op, Vector.GeneralProtection, selector & 0xFFFCu);
+        }
+
         processor.Tables.Ldt = descriptor.ToSegment(selector);
         return op + 1;
     }
@@ -341,6 +348,11 @@ internal static unsafe class SystemRegisters
         if (!descriptor.IsPresent)
         {
             return processor.Raise(op, Vector.SegmentNotPresent, selector & 0xFFFCu);
+        }
+
+        if (!processor.IsBase(descriptor.Base))
+        {
+            return processor.Raise(op, Vector.GeneralProtection, selector & 0xFFFCu);
         }
 
         if (!Descriptors.TryStore(processor, op, selector, descriptor.Value | ((ulong)BusyBit << 32)))
@@ -477,7 +489,7 @@ internal static unsafe class SystemRegisters
 
         ulong start = processor.Register(op->Source);
         start = op->Size == 8 ? start : (uint)start;
-        if (!processor.Unit.Linear.TryCanonicalize(start, dataAccess: false, out _))
+        if (!processor.IsBase(start))
         {
             return processor.Raise(op, Vector.GeneralProtection);
         }

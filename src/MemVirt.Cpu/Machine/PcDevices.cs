@@ -26,6 +26,7 @@ public sealed class PcDevices
         Pit = new Pit8254(clock, Line(TimerIrq));
         Keyboard = new Keyboard8042(Line(KeyboardIrq), Line(AuxiliaryIrq), SystemControl);
         Cmos = new CmosRtc(clock, Line(RtcIrq), options.Start, options.BytesBelow4GiB, options.BytesAbove4GiB);
+        Firmware = new FirmwareConfiguration(options.BytesBelow4GiB + options.BytesAbove4GiB);
         Com1 = new Uart16550(clock, Line(Com1Irq), options.Com1Output ?? (static _ => { }));
         Com2 = options.Com2Output is null ? null : new Uart16550(clock, Line(Com2Irq), options.Com2Output);
         TimeStamps = new TimeStampCounter(clock, options.TimeStampHertz);
@@ -87,6 +88,9 @@ public sealed class PcDevices
     /// <summary>The second serial port; null where there is none.</summary>
     public Uart16550? Com2 { get; }
 
+    /// <summary>What a kernel that knows QEMU asks about the machine.</summary>
+    public FirmwareConfiguration Firmware { get; }
+
     /// <summary>The port by which the guest ends the run.</summary>
     public DebugExitPort DebugExit { get; } = new();
 
@@ -104,6 +108,7 @@ public sealed class PcDevices
         Ports.Map(SystemControlPortA.Port, 1, SystemControl);
         Ports.Map(CmosRtc.Port, 2, Cmos);
         Ports.Map(DebugExitPort.Port, 4, DebugExit, widestBytes: 4);
+        Ports.Map(FirmwareConfiguration.SelectorPort, 2, Firmware, widestBytes: 2);
         Ports.Map(Uart16550.Com1Port, Uart16550.PortCount, Com1);
         if (Com2 is not null)
         {
