@@ -136,7 +136,7 @@ internal static unsafe class FlagWrites
 
     private static Op* SetAlignmentCheck(Processor processor, Op* op, bool isOn)
     {
-        if (processor.CurrentPrivilegeLevel != 0)
+        if (processor.CurrentPrivilegeLevel != 0 || !processor.Profile.SupervisorAccessPrevention)
         {
             return processor.Raise(op, Vector.InvalidOpcode);
         }

@@ -388,6 +388,11 @@ internal static unsafe class SystemRegisters
 
     public static Op* InvalidateContext(Processor processor, Op* op)
     {
+        if (!processor.Profile.InvalidateProcessContext)
+        {
+            return processor.Raise(op, Vector.InvalidOpcode);
+        }
+
         if (processor.CurrentPrivilegeLevel != 0)
         {
             return processor.Raise(op, Vector.GeneralProtection);
