@@ -40,6 +40,7 @@ public sealed class GuestMachine : IProcessorBus, IDisposable
         if (Devices.LocalApic is { } apic)
         {
             apic.NmiRequested = Processor.RequestNonMaskable;
+            apic.BecomeVirtualWire();
         }
 
         Devices.DebugExit.ExitRequested = EndRun;

@@ -137,6 +137,9 @@ internal sealed unsafe partial class Processor
         }
     }
 
+    /// <summary>Whether bytes can be written, at most 512 of them; false where that faults.</summary>
+    internal bool MayStore(Op* op, ulong pointer, int sizeBytes) => TryPieces(op, pointer, sizeBytes, MemoryAccess.Write, out _, out _);
+
     /// <summary>Reads bytes, at most 512; false where that faults.</summary>
     internal bool LoadBytes(Op* op, ulong pointer, Span<byte> bytes)
     {
@@ -394,7 +397,7 @@ internal sealed unsafe partial class Processor
                 Raise(op, Vector.GeneralProtection, 0);
                 return StageOutcome.Failed;
             default:
-                StageOutcome outcome = Space.Handle(in fault, access, out gpa);
+                StageOutcome outcome = Space.Handle(in fault, linear, access, out gpa);
                 if (outcome == StageOutcome.Failed)
                 {
                     Stop(op, ProcessorStop.UnhandledStageFault);

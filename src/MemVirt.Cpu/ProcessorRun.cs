@@ -200,8 +200,14 @@ internal sealed unsafe partial class Processor
     [MethodImpl(MethodImplOptions.NoInlining)]
     private Op* BranchSlowly(Op* op)
     {
-        Rip = RipOf(op->Immediate);
         Remaining += op->After;
+        if ((op->Traits & OpTraits.Branch16) != 0)
+        {
+            Rip = (ushort)(BlockRip + (ulong)(short)op->Immediate);
+            return null;
+        }
+
+        Rip = RipOf(op->Immediate);
         const ulong PageMask = ~0xFFFUL;
         ulong segmentBase = *(ulong*)(R + RegisterFile.BaseOf(SegmentName.Cs));
         ulong linear = segmentBase + Rip;

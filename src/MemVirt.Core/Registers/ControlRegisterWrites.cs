@@ -35,7 +35,8 @@ public static class ControlRegisterWrites
         bool longMode = paging && (registers.Efer & Efer.LongModeEnable) != 0;
         after.Efer = longMode ? registers.Efer | Efer.LongModeActive : registers.Efer & ~Efer.LongModeActive;
 
-        bool flushes = wasPaging != paging && (wasPaging || features.Vendor == ProcessorVendor.Amd);
+        // Intel's manual asks for it only where paging ends. Here what is translated without paging stands in the TLB like any other.
+        bool flushes = wasPaging != paging;
         return RegisterWrite.Done(after, flushes ? RegisterFlush.Everything : RegisterFlush.None, LoadsByCr0(registers, after));
     }
 

@@ -21,4 +21,7 @@ internal enum OpTraits : byte
 
     /// <summary>The instruction was decoded in 64-bit mode.</summary>
     Long = 16,
+
+    /// <summary>A near branch of operand size 16: the instruction pointer keeps 16 bits (Intel SDM Vol. 2 "JMP").</summary>
+    Branch16 = 32,
 }

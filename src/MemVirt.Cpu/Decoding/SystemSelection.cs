@@ -13,12 +13,13 @@ internal static unsafe class SystemSelection
             Mnemonic.Mov => MoveOf(in i, op),
             Mnemonic.Nop or Mnemonic.Pause or Mnemonic.Lfence or Mnemonic.Mfence or Mnemonic.Sfence or Mnemonic.Clflush
                 or Mnemonic.Prefetchnta or Mnemonic.Prefetcht0 or Mnemonic.Prefetcht1 or Mnemonic.Prefetcht2 or Mnemonic.Prefetchw
-                or Mnemonic.Prefetch or Mnemonic.Reservednop or Mnemonic.Endbr64 or Mnemonic.Endbr32 => &ProcessorControl.Nothing,
+                or Mnemonic.Prefetch or Mnemonic.Prefetchwt1 or Mnemonic.Prefetchit0 or Mnemonic.Prefetchit1 or Mnemonic.Cldemote or Mnemonic.Reservednop or Mnemonic.Endbr64 or Mnemonic.Endbr32 => &ProcessorControl.Nothing,
             Mnemonic.Ud2 or Mnemonic.Ud1 or Mnemonic.Ud0 => &Undefined.Execute,
             Mnemonic.Hlt => &ProcessorControl.Halt,
             Mnemonic.Cpuid => &ProcessorControl.Identify,
             Mnemonic.Rdtsc => &ProcessorControl.ReadTimeStamp,
             Mnemonic.Rdtscp => Detail(op, 1, &ProcessorControl.ReadTimeStamp),
+            Mnemonic.Rdpmc => &ProcessorControl.ReadPerformanceCounter,
             Mnemonic.Rdmsr => &ProcessorControl.ReadModelSpecific,
             Mnemonic.Wrmsr => &ProcessorControl.WriteModelSpecific,
             Mnemonic.Rdpkru => &ProcessorControl.ReadKeyRights,

@@ -51,6 +51,11 @@ internal static unsafe class TransferSelection
             op->Traits |= OpTraits.Stack;
         }
 
+        if (op->Handler != null && i.OpCount > 0 && i.Op0Kind == OpKind.NearBranch16)
+        {
+            op->Traits |= OpTraits.Branch16;
+        }
+
         return op->Handler != null;
     }
 

@@ -113,6 +113,11 @@ internal static unsafe class BitScan<TWidth>
 
     public static Op* PopulationCount(Processor processor, Op* op)
     {
+        if (!processor.Profile.PopulationCount)
+        {
+            return processor.Raise(op, Interrupts.Vector.InvalidOpcode);
+        }
+
         if (!TryOperand(processor, op, out ulong value))
         {
             return null;

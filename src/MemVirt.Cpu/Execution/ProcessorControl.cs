@@ -42,6 +42,11 @@ internal static unsafe class ProcessorControl
     public static Op* ReadTimeStamp(Processor processor, Op* op)
     {
         const ulong TimeStampDisable = 1 << 2;
+        if (op->Detail == 1 && !processor.Profile.TimeStampAuxiliary)
+        {
+            return processor.Raise(op, Vector.InvalidOpcode);
+        }
+
         if (processor.CurrentPrivilegeLevel != 0 && (processor.Control.Cr4 & TimeStampDisable) != 0)
         {
             return processor.Raise(op, Vector.GeneralProtection);
@@ -56,6 +61,9 @@ internal static unsafe class ProcessorControl
 
         return op + 1;
     }
+
+    /// <summary>RDPMC: there is no counter, so each number is one too many (Intel SDM Vol. 2 "RDPMC").</summary>
+    public static Op* ReadPerformanceCounter(Processor processor, Op* op) => processor.Raise(op, Vector.GeneralProtection);
 
     public static Op* ReadModelSpecific(Processor processor, Op* op)
     {

@@ -71,6 +71,12 @@ public sealed class GuestMemoryMap
     public bool IsUsable(ulong gpa, ulong lengthBytes)
         => _regions.Exists(region => region.Kind == MemoryRegionKind.Usable && Fits(gpa, lengthBytes, region.Start, region.End));
 
+    /// <summary>
+    /// Whether a loader may put a range there: where the guest may use it, or where a PC's firmware would lie and here is RAM, up to 1 MiB and on; a
+    /// kernel linked for 1 MiB has its headers below it, as linkers put them into the first segment.
+    /// </summary>
+    public bool IsLoadable(ulong gpa, ulong lengthBytes) => IsUsable(gpa, lengthBytes) || Fits(gpa, lengthBytes, FirmwareStart, LowEnd);
+
     private static bool Fits(ulong start, ulong lengthBytes, ulong from, ulong to)
         => start >= from && start <= to && lengthBytes <= to - start;
 }

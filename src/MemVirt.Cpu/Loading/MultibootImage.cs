@@ -43,12 +43,12 @@ internal sealed class MultibootImage
                 "link the kernel higher, at 0x100000 as is usual");
         }
 
-        if (!map.IsUsable(segment.Gpa, segment.LengthBytes))
+        if (!map.IsLoadable(segment.Gpa, segment.LengthBytes))
         {
             ulong needed = (segment.End + GuestMemoryMap.MiB - 1) / GuestMemoryMap.MiB;
             throw file.Wrong(
                 segment.Described,
-                $"{where} is not all in RAM, which goes to 0x{GuestMemoryMap.ConventionalEnd:x} and from 0x100000 to 0x{map.LowEnd:x}",
+                $"{where} is not all in RAM, which goes to 0x{GuestMemoryMap.ConventionalEnd:x} and from 0xf0000 to 0x{map.LowEnd:x}",
                 segment.Gpa >= GuestMemoryMap.MiB && segment.End <= GuestMemoryMap.HoleStart
                     ? $"give the guest at least {needed} MiB"
                     : "link the kernel elsewhere, at 0x100000 as is usual");

@@ -19,7 +19,7 @@ public sealed record CpuProfile
     public static CpuProfile Paging { get; } = new()
     {
         Name = "paging", Pages1G = true, ProcessContexts = true, InvalidateProcessContext = true, SupervisorExecutionPrevention = true,
-        SupervisorAccessPrevention = true, ProtectionKeysUser = true, UserModeInstructionPrevention = true, SegmentBaseAccess = true,
+        SupervisorAccessPrevention = true, ProtectionKeysUser = true, UserModeInstructionPrevention = true, SegmentBaseAccess = true, TimeStampAuxiliary = true,
     };
 
     /// <summary>All that there is, five levels too.</summary>
@@ -64,6 +64,9 @@ public sealed record CpuProfile
     /// <summary>POPCNT (CPUID 1:ECX[23]).</summary>
     public bool PopulationCount { get; init; }
 
+    /// <summary>RDTSCP (CPUID 80000001H:EDX[27]).</summary>
+    public bool TimeStampAuxiliary { get; init; }
+
     /// <summary>The local APIC (CPUID 1:EDX[9]).</summary>
     public bool LocalApic { get; init; } = true;
 
@@ -100,7 +103,7 @@ public sealed record CpuProfile
         return null;
     }
 
-    private const string FeatureNames = "nx, pdpe1gb, pcid, invpcid, smep, smap, pku, umip, la57, fsgsbase, popcnt, apic";
+    private const string FeatureNames = "nx, pdpe1gb, pcid, invpcid, smep, smap, pku, umip, la57, fsgsbase, popcnt, rdtscp, apic";
 
     /// <summary>What the paging core is told.</summary>
     public ProcessorFeatures Features => new()
@@ -156,8 +159,9 @@ public sealed record CpuProfile
     private uint Features7C
         => (UserModeInstructionPrevention ? 1u << 2 : 0) | (ProtectionKeysUser ? 1u << 3 : 0) | (LinearAddress57 ? 1u << 16 : 0);
 
-    // SYSCALL, NX, 1 GiB pages, long mode.
-    private uint ExtendedD => (1u << 11) | (NoExecute ? 1u << 20 : 0) | (Pages1G ? 1u << 26 : 0) | (1u << 29);
+    // SYSCALL, NX, 1 GiB pages, RDTSCP, long mode.
+    private uint ExtendedD
+        => (1u << 11) | (NoExecute ? 1u << 20 : 0) | (Pages1G ? 1u << 26 : 0) | (TimeStampAuxiliary ? 1u << 27 : 0) | (1u << 29);
 
     private static CpuidLeaf Vendor(uint maximum) => new(maximum, Word("Genu"), Word("ntel"), Word("ineI"));
 
@@ -187,6 +191,7 @@ public sealed record CpuProfile
         "la57" => profile with { LinearAddress57 = isOn },
         "fsgsbase" => profile with { SegmentBaseAccess = isOn },
         "popcnt" => profile with { PopulationCount = isOn },
+        "rdtscp" => profile with { TimeStampAuxiliary = isOn },
         "apic" => profile with { LocalApic = isOn },
         _ => null,
     };

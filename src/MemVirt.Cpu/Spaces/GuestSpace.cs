@@ -36,9 +36,10 @@ internal abstract class GuestSpace : IDisposable
 
     /// <summary>Handles what is no fault of the guest's own.</summary>
     /// <param name="fault">Second-stage faults, protected tables, misconfigurations.</param>
+    /// <param name="linear">The linear address of the access.</param>
     /// <param name="access">The access.</param>
     /// <param name="gpa">The guest-physical address of the access.</param>
-    public abstract StageOutcome Handle(in Translation fault, MemoryAccess access, out ulong gpa);
+    public abstract StageOutcome Handle(in Translation fault, ulong linear, MemoryAccess access, out ulong gpa);
 
     /// <summary>A store of <see cref="StageOutcome.EmulateStore"/> has been made.</summary>
     public virtual void StoreEmulated(ulong gpa, int lengthBytes)

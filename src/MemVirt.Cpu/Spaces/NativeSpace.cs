@@ -54,7 +54,7 @@ internal sealed class NativeSpace : GuestSpace
     public override ulong DeviceAddress(ulong hpa) => hpa;
 
     /// <inheritdoc/>
-    public override StageOutcome Handle(in Translation fault, MemoryAccess access, out ulong gpa)
+    public override StageOutcome Handle(in Translation fault, ulong linear, MemoryAccess access, out ulong gpa)
     {
         gpa = fault.GuestPhysical;
         return StageOutcome.Failed;

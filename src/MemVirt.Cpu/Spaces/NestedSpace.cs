@@ -23,6 +23,8 @@ internal sealed class NestedSpace<TFormat> : GuestSpace
     private const ulong BackingStart = 1UL << 30;
     private readonly PagingUnit<PagingSource<NestedStage<TFormat, HostTableReader>, HostTableReader>> _unit;
     private readonly SlotPager<TFormat, PooledTableSpace> _pager;
+    private readonly GuestRules _rules;
+    private PagingSource<SlotStage, HostTableReader> _ofDevices;
 
     /// <summary>RAM of so many bytes, a multiple of 4 KiB.</summary>
     public NestedSpace(ulong ramBytes, ProcessorFeatures features, in PagingRegisters registers)
@@ -45,6 +47,8 @@ internal sealed class NestedSpace<TFormat> : GuestSpace
         var reader = new HostTableReader(Memory);
         _unit = MmuFactory.Processor(features, new NestedStage<TFormat, HostTableReader>(reader, root, context: 1), reader, in registers);
         _unit.Mmu.Watch = Watch;
+        _rules = new GuestRules(features, registers);
+        _ofDevices = new PagingSource<SlotStage, HostTableReader>(new SlotStage(_pager.Slots), reader, _rules);
     }
 
     /// <inheritdoc/>
@@ -74,7 +78,7 @@ internal sealed class NestedSpace<TFormat> : GuestSpace
     public override void Load(in PagingRegisters registers) => _unit.Load(in registers, virtualProcessor: 1);
 
     /// <inheritdoc/>
-    public override StageOutcome Handle(in Translation fault, MemoryAccess access, out ulong gpa)
+    public override StageOutcome Handle(in Translation fault, ulong linear, MemoryAccess access, out ulong gpa)
     {
         gpa = fault.GuestPhysical;
         if (fault.Status is not (TranslationStatus.SecondStageNotPresent or TranslationStatus.SecondStageProtection))
@@ -86,9 +90,15 @@ internal sealed class NestedSpace<TFormat> : GuestSpace
         MemoryAccess needed = fault.IsTableAccess ? MemoryAccess.Write : access;
         SlotFault outcome = _pager.HandleFault(gpa, needed, out PendingInvalidation pending);
         pending.Apply(_unit.Mmu);
+        if (outcome == SlotFault.NoSlot && !fault.IsTableAccess)
+        {
+            SetFlags(linear, access);
+            return StageOutcome.Device;
+        }
+
         return outcome switch
         {
-            SlotFault.NoSlot => fault.IsTableAccess ? StageOutcome.Failed : StageOutcome.Device,
+            SlotFault.NoSlot => StageOutcome.Failed,
             SlotFault.ReadOnlySlot => StageOutcome.Failed,
             _ => StageOutcome.Retry,
         };
@@ -96,4 +106,14 @@ internal sealed class NestedSpace<TFormat> : GuestSpace
 
     /// <inheritdoc/>
     public override void Dispose() => Memory.Dispose();
+
+    /// <summary>An access to a device never completes in the MMU; the guest's accessed and dirty flags are set all the same (Intel SDM Vol. 3A §4.8).</summary>
+    private void SetFlags(ulong linear, MemoryAccess access)
+    {
+        PagingRegisters registers = _unit.Registers;
+        _rules.Update(in registers);
+        _ofDevices.Cr3 = registers.Cr3;
+        _ofDevices.Pdptes = _unit.PageDirectoryPointers;
+        _ = _ofDevices.Translate(linear, (AccessRights)access | (registers.CurrentPrivilegeLevel == 3 ? AccessRights.User : AccessRights.AlignmentCheck));
+    }
 }

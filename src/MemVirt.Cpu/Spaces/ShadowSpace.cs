@@ -76,7 +76,7 @@ internal sealed class ShadowSpace : GuestSpace
     public override void Load(in PagingRegisters registers) => _unit.Load(in registers, virtualProcessor: 1);
 
     /// <inheritdoc/>
-    public override StageOutcome Handle(in Translation fault, MemoryAccess access, out ulong gpa)
+    public override StageOutcome Handle(in Translation fault, ulong linear, MemoryAccess access, out ulong gpa)
     {
         gpa = fault.GuestPhysical;
         switch (fault.Status)

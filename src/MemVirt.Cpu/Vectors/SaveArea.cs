@@ -19,8 +19,8 @@ internal static unsafe class SaveArea
 
         byte* area = stackalloc byte[Bytes];
 
-        // Bytes 464 and up are the software's: they are written back as they are.
-        if (!processor.LoadBytes(op, address, new Span<byte>(area, Bytes)))
+        // Bytes 464 and up are the software's: they are written back as they are. A fault is a store's.
+        if (!processor.MayStore(op, address, Bytes) || !processor.LoadBytes(op, address, new Span<byte>(area, Bytes)))
         {
             return null;
         }

@@ -160,6 +160,21 @@ public sealed class LocalApic : IInterruptController, IMemoryDevice
     /// <summary>Whether an MSR is one of the local APIC's, so that a false from the two below means #GP(0).</summary>
     public static bool HasMsr(uint msr) => msr is BaseMsr or DeadlineMsr or (>= FirstX2Msr and <= LastX2Msr);
 
+    /// <summary>
+    /// Virtual-wire mode, in which a PC's firmware leaves it (Intel MultiProcessor Specification 1.4 §3.6.2.2): enabled, LINT0 what the 8259 says,
+    /// LINT1 an NMI.
+    /// </summary>
+    public void BecomeVirtualWire()
+    {
+        const uint EnabledAndSpurious = 0x1FF;
+        const uint ExternalLevel = 0x8700;
+        const uint NonMaskable = 0x400;
+        _unit.Write(ApicRegister.SpuriousInterrupt, EnabledAndSpurious);
+        _unit.Write(ApicRegister.LvtLint0, ExternalLevel);
+        _unit.Write(ApicRegister.LvtLint1, NonMaskable);
+        Announce();
+    }
+
     /// <summary>RDMSR of IA32_APIC_BASE, IA32_TSC_DEADLINE or, in x2APIC mode, of a register (§11.12.1.2).</summary>
     /// <returns>Whether it is read; otherwise it is #GP(0).</returns>
     public bool TryReadMsr(uint msr, out ulong value)
