@@ -214,8 +214,11 @@ public sealed class PagingUnit<TSource> : PagingUnit
         }
 
         PagingRegisters after = write.Registers;
+
+        // What is translated without paging stands in the TLB here as all else does, so it goes where paging begins, too.
+        bool pagingBegins = (after.Cr0 & ~_registers.Cr0 & Cr0.Paging) != 0;
         Commit(in after);
-        Flush(write.Flush, write.ProcessContext);
+        Flush(pagingBegins ? RegisterFlush.Everything : write.Flush, write.ProcessContext);
         return RegisterWriteOutcome.Done;
     }
 

@@ -35,8 +35,7 @@ public static class ControlRegisterWrites
         bool longMode = paging && (registers.Efer & Efer.LongModeEnable) != 0;
         after.Efer = longMode ? registers.Efer | Efer.LongModeActive : registers.Efer & ~Efer.LongModeActive;
 
-        // Intel's manual asks for it only where paging ends. Here what is translated without paging stands in the TLB like any other.
-        bool flushes = wasPaging != paging;
+        bool flushes = wasPaging != paging && (wasPaging || features.Vendor == ProcessorVendor.Amd);
         return RegisterWrite.Done(after, flushes ? RegisterFlush.Everything : RegisterFlush.None, LoadsByCr0(registers, after));
     }
 
