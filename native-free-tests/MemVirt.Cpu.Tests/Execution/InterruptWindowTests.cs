@@ -32,6 +32,24 @@ public sealed class InterruptWindowTests
         Assert.Equal((ulong)times, guest[Register.RBX]);
     }
 
+    [Fact]
+    public void A_load_of_SS_does_not_hold_back_what_STI_has_held_back()
+    {
+        using var guest = new HandlerGuest(a =>
+        {
+            a.mov(r9d, HandlerGuest.Data);
+            HandlerGuest.EnableX2Apic(a);
+            HandlerGuest.WriteMsr(a, 0x83F, Vector);
+            a.sti();
+            a.nop();
+            a.mov(ss, r9d);
+            a.cli();
+            a.hlt();
+        });
+        guest.On(Vector, HandlerGuest.CountInterrupt).Run();
+        Assert.Equal(1UL, guest[Register.RBX]);
+    }
+
     [Theory]
     [InlineData(0x83F, 0, Vector)]
     [InlineData(0x6E0, 0x4_0000 | Vector, 1)]

@@ -25,21 +25,21 @@ internal static unsafe class SystemSelection
             Mnemonic.Rdpkru => &ProcessorControl.ReadKeyRights,
             Mnemonic.Wrpkru => &ProcessorControl.WriteKeyRights,
             Mnemonic.Wbinvd or Mnemonic.Invd => &ProcessorControl.WriteBack,
-            Mnemonic.Invlpg => &SystemRegisters.InvalidatePage,
-            Mnemonic.Invpcid => ToRegister(op, i.Op0Register, &SystemRegisters.InvalidateContext),
-            Mnemonic.Clts => &SystemRegisters.ClearTaskSwitched,
-            Mnemonic.Lgdt => Table(in i, op, 0, &SystemRegisters.LoadTable),
-            Mnemonic.Lidt => Table(in i, op, 1, &SystemRegisters.LoadTable),
-            Mnemonic.Sgdt => Table(in i, op, 0, &SystemRegisters.StoreTable),
-            Mnemonic.Sidt => Table(in i, op, 1, &SystemRegisters.StoreTable),
-            Mnemonic.Lldt => Word(in i, op, &SystemRegisters.LoadLocalTable),
-            Mnemonic.Ltr => Word(in i, op, &SystemRegisters.LoadTask),
-            Mnemonic.Lmsw => Word(in i, op, &SystemRegisters.LoadMachineStatus),
-            Mnemonic.Sldt => Place(in i, op, &SystemRegisters.StoreLocalTable),
-            Mnemonic.Str => Place(in i, op, &SystemRegisters.StoreTask),
-            Mnemonic.Smsw => Place(in i, op, &SystemRegisters.StoreMachineStatus),
-            Mnemonic.Verr => Detail(op, 0, Word(in i, op, &SystemRegisters.Verify)),
-            Mnemonic.Verw => Detail(op, 1, Word(in i, op, &SystemRegisters.Verify)),
+            Mnemonic.Invlpg => &Invalidations.InvalidatePage,
+            Mnemonic.Invpcid => ToRegister(op, i.Op0Register, &Invalidations.InvalidateContext),
+            Mnemonic.Clts => &ControlRegisterMoves.ClearTaskSwitched,
+            Mnemonic.Lgdt => Table(in i, op, 0, &TableRegisters.LoadTable),
+            Mnemonic.Lidt => Table(in i, op, 1, &TableRegisters.LoadTable),
+            Mnemonic.Sgdt => Table(in i, op, 0, &TableRegisters.StoreTable),
+            Mnemonic.Sidt => Table(in i, op, 1, &TableRegisters.StoreTable),
+            Mnemonic.Lldt => Word(in i, op, &TableRegisters.LoadLocalTable),
+            Mnemonic.Ltr => Word(in i, op, &TableRegisters.LoadTask),
+            Mnemonic.Lmsw => Word(in i, op, &ControlRegisterMoves.LoadMachineStatus),
+            Mnemonic.Sldt => Place(in i, op, &TableRegisters.StoreLocalTable),
+            Mnemonic.Str => Place(in i, op, &TableRegisters.StoreTask),
+            Mnemonic.Smsw => Place(in i, op, &ControlRegisterMoves.StoreMachineStatus),
+            Mnemonic.Verr => Detail(op, 0, Word(in i, op, &SelectorChecks.Verify)),
+            Mnemonic.Verw => Detail(op, 1, Word(in i, op, &SelectorChecks.Verify)),
             Mnemonic.Lar => Visible(in i, op, 2),
             Mnemonic.Lsl => Visible(in i, op, 3),
             Mnemonic.Arpl => Adjust(in i, op),
@@ -48,10 +48,10 @@ internal static unsafe class SystemSelection
             Mnemonic.Lfs => Far(in i, op, SegmentName.Fs),
             Mnemonic.Lgs => Far(in i, op, SegmentName.Gs),
             Mnemonic.Lss => Far(in i, op, SegmentName.Ss),
-            Mnemonic.Rdfsbase => Base(in i, op, SegmentName.Fs, &SystemRegisters.ReadSegmentBase),
-            Mnemonic.Rdgsbase => Base(in i, op, SegmentName.Gs, &SystemRegisters.ReadSegmentBase),
-            Mnemonic.Wrfsbase => Base(in i, op, SegmentName.Fs, &SystemRegisters.WriteSegmentBase),
-            Mnemonic.Wrgsbase => Base(in i, op, SegmentName.Gs, &SystemRegisters.WriteSegmentBase),
+            Mnemonic.Rdfsbase => Base(in i, op, SegmentName.Fs, &SegmentMoves.ReadSegmentBase),
+            Mnemonic.Rdgsbase => Base(in i, op, SegmentName.Gs, &SegmentMoves.ReadSegmentBase),
+            Mnemonic.Wrfsbase => Base(in i, op, SegmentName.Fs, &SegmentMoves.WriteSegmentBase),
+            Mnemonic.Wrgsbase => Base(in i, op, SegmentName.Gs, &SegmentMoves.WriteSegmentBase),
             Mnemonic.Cli => &FlagWrites.ClearInterrupt,
             Mnemonic.Sti => &FlagWrites.SetInterrupt,
             Mnemonic.Clac => &FlagWrites.ClearAlignmentCheck,
@@ -82,13 +82,13 @@ internal static unsafe class SystemSelection
             if (to.IsCR())
             {
                 op->Source = RegisterFile.OffsetOf(i.Op1Register);
-                return Control(op, to, &SystemRegisters.MoveToControl);
+                return Control(op, to, &ControlRegisterMoves.MoveToControl);
             }
 
             if (to.IsDR())
             {
                 op->Source = RegisterFile.OffsetOf(i.Op1Register);
-                return Detail(op, to - Register.DR0, &SystemRegisters.MoveToDebug);
+                return Detail(op, to - Register.DR0, &DebugRegisterMoves.MoveToDebug);
             }
 
             if (to.IsSegmentRegister())
@@ -104,7 +104,7 @@ internal static unsafe class SystemSelection
                     op->Source = RegisterFile.OffsetOf(i.Op1Register);
                 }
 
-                return &SystemRegisters.MoveToSegment;
+                return &SegmentMoves.MoveToSegment;
             }
         }
 
@@ -117,19 +117,19 @@ internal static unsafe class SystemSelection
         if (from.IsCR())
         {
             op->Destination = RegisterFile.OffsetOf(i.Op0Register);
-            return Control(op, from, &SystemRegisters.MoveFromControl);
+            return Control(op, from, &ControlRegisterMoves.MoveFromControl);
         }
 
         if (from.IsDR())
         {
             op->Destination = RegisterFile.OffsetOf(i.Op0Register);
-            return Detail(op, from - Register.DR0, &SystemRegisters.MoveFromDebug);
+            return Detail(op, from - Register.DR0, &DebugRegisterMoves.MoveFromDebug);
         }
 
         if (from.IsSegmentRegister())
         {
             op->Detail = (ushort)(from - Register.ES);
-            return Place(in i, op, &SystemRegisters.MoveFromSegment);
+            return Place(in i, op, &SegmentMoves.MoveFromSegment);
         }
 
         return null;
@@ -196,13 +196,13 @@ internal static unsafe class SystemSelection
             op->Source = RegisterFile.OffsetOf(i.Op1Register);
         }
 
-        return Detail(op, detail, &SystemRegisters.Verify);
+        return Detail(op, detail, &SelectorChecks.Verify);
     }
 
     private static delegate*<Processor, Op*, Op*> Adjust(in Instruction i, Op* op)
     {
         op->Source = RegisterFile.OffsetOf(i.Op1Register);
-        return Place(in i, op, &SystemRegisters.AdjustRequestedPrivilege);
+        return Place(in i, op, &SelectorChecks.AdjustRequestedPrivilege);
     }
 
     private static delegate*<Processor, Op*, Op*> Far(in Instruction i, Op* op, SegmentName segment)
@@ -211,9 +211,9 @@ internal static unsafe class SystemSelection
         op->Detail = (ushort)segment;
         return i.Op0Register.GetSize() switch
         {
-            2 => &SystemRegisters.LoadFarPointer<Width16>,
-            4 => &SystemRegisters.LoadFarPointer<Width32>,
-            _ => &SystemRegisters.LoadFarPointer<Width64>,
+            2 => &SegmentMoves.LoadFarPointer<Width16>,
+            4 => &SegmentMoves.LoadFarPointer<Width32>,
+            _ => &SegmentMoves.LoadFarPointer<Width64>,
         };
     }
 

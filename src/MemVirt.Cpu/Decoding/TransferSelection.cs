@@ -218,9 +218,9 @@ internal static unsafe class TransferSelection
                 op->Detail = (ushort)(i.Op0Register - Register.ES);
                 return bytes switch
                 {
-                    2 => &SystemRegisters.PushSegment<Width16>,
-                    4 => &SystemRegisters.PushSegment<Width32>,
-                    _ => &SystemRegisters.PushSegment<Width64>,
+                    2 => &SegmentMoves.PushSegment<Width16>,
+                    4 => &SegmentMoves.PushSegment<Width32>,
+                    _ => &SegmentMoves.PushSegment<Width64>,
                 };
             case OpKind.Register:
                 op->Source = RegisterFile.OffsetOf(i.Op0Register);
@@ -256,9 +256,9 @@ internal static unsafe class TransferSelection
             op->Detail = (ushort)(i.Op0Register - Register.ES);
             return bytes switch
             {
-                2 => &SystemRegisters.PopSegment<Width16>,
-                4 => &SystemRegisters.PopSegment<Width32>,
-                _ => &SystemRegisters.PopSegment<Width64>,
+                2 => &SegmentMoves.PopSegment<Width16>,
+                4 => &SegmentMoves.PopSegment<Width32>,
+                _ => &SegmentMoves.PopSegment<Width64>,
             };
         }
 
