@@ -36,20 +36,42 @@ internal static class RealProcess
 
     private static CliOutcome Interrupted(IReadOnlyList<string> args, string feed, Func<Process, bool> endsBefore)
     {
-        using Process process = Launch(Dotnet, [Dll, .. args]);
-        Task<string> output = process.StandardOutput.ReadToEndAsync();
-        Task<string> error = process.StandardError.ReadToEndAsync();
-        process.StandardInput.Write(feed);
-        process.StandardInput.Flush();
-        Assert.False(endsBefore(process), "the command ended by itself");
-        using (Process kill = Launch("kill", ["-INT", process.Id.ToString(System.Globalization.CultureInfo.InvariantCulture)]))
+        using Process process = Launch(Hearing.Value[0], [.. Hearing.Value[1..], Dotnet, Dll, .. args]);
+        try
         {
-            kill.WaitForExit();
-        }
+            Task<string> output = process.StandardOutput.ReadToEndAsync();
+            Task<string> error = process.StandardError.ReadToEndAsync();
+            process.StandardInput.Write(feed);
+            process.StandardInput.Flush();
+            Assert.False(endsBefore(process), "the command ended by itself");
+            using (Process kill = Launch("kill", ["-INT", process.Id.ToString(System.Globalization.CultureInfo.InvariantCulture)]))
+            {
+                kill.WaitForExit();
+            }
 
-        Assert.True(process.WaitForExit(TimeSpan.FromSeconds(5)), "Ctrl-C does not stop the command at once");
-        return new CliOutcome(process.ExitCode, output.GetAwaiter().GetResult(), error.GetAwaiter().GetResult());
+            Assert.True(process.WaitForExit(TimeSpan.FromSeconds(5)), "Ctrl-C does not stop the command at once");
+            return new CliOutcome(process.ExitCode, output.GetAwaiter().GetResult(), error.GetAwaiter().GetResult());
+        }
+        finally
+        {
+            if (!process.HasExited)
+            {
+                process.Kill(entireProcessTree: true);
+            }
+        }
     }
+
+    /// <summary>
+    /// What lets a command hear Ctrl-C even where these tests run in the background of a shell, which ignores it for them and for whatever they
+    /// start; GNU's env can undo that.
+    /// </summary>
+    private static readonly Lazy<string[]> Hearing = new(() =>
+    {
+        string[] hearing = ["env", "--default-signal=INT"];
+        using Process trial = Launch(hearing[0], [.. hearing[1..], "true"]);
+        trial.WaitForExit();
+        return trial.ExitCode == 0 ? hearing : ["env"];
+    });
 
     private static string Dotnet
         => Path.GetFileNameWithoutExtension(Environment.ProcessPath!) == "dotnet" ? Environment.ProcessPath! : "dotnet";
