@@ -12,12 +12,17 @@ namespace MemVirt.Benchmarks;
 internal static class AheadOfTime
 {
     private const int Runs = 7;
+    private const string CountsOnly = "--counts";
     private const string Project = "src/MemVirt.Cli";
 
-    /// <summary>Measures on a trace, or on the compiler's that comes with the tool; 1 where counts differ or nothing could be published.</summary>
+    /// <summary>
+    /// Measures on a trace, or on the compiler's that comes with the tool; 1 where counts differ or nothing could be published. With
+    /// <c>--counts</c> counts alone are of interest: one run of each, and what any processor runs is all that is made ahead of time.
+    /// </summary>
     internal static int Run(ReadOnlySpan<string> arguments)
     {
-        string trace = arguments.Length > 0 ? arguments[0] : Path.Combine(AppContext.BaseDirectory, "traces", "compile.mvt");
+        bool countsOnly = arguments.Contains(CountsOnly);
+        string trace = arguments.Length > 0 && arguments[0] != CountsOnly ? arguments[0] : Path.Combine(AppContext.BaseDirectory, "traces", "compile.mvt");
         string folder = Directory.CreateTempSubdirectory("memvirt-aot").FullName;
         try
         {
@@ -25,14 +30,15 @@ internal static class AheadOfTime
             string dll = Path.Combine(Project, "bin", "Release", "net10.0", "memvirt.dll");
             WriteMachine(["dotnet", dll], machine);
             var flavours = new List<(string Name, string[] Command)> { ("compiled as it runs", ["dotnet", dll]) };
-            foreach ((string name, string[] more) in new[] { ("ahead of time", Array.Empty<string>()), ("ahead of time, this processor", ["-p:IlcInstructionSet=native"]) })
+            (string Name, string[] More)[] published = [("ahead of time", []), ("ahead of time, this processor", ["-p:IlcInstructionSet=native"])];
+            foreach ((string name, string[] more) in published.AsSpan(0, countsOnly ? 1 : published.Length))
             {
                 string output = Path.Combine(folder, flavours.Count.ToString(CultureInfo.InvariantCulture));
                 Publish(output, more);
                 flavours.Add((name, [Path.Combine(output, OperatingSystem.IsWindows() ? "memvirt.exe" : "memvirt")]));
             }
 
-            return Compare(flavours, ["compare", trace, "--machine", machine, "--json", "-", "--jobs"]);
+            return Compare(flavours, ["compare", trace, "--machine", machine, "--json", "-", "--jobs"], countsOnly ? 1 : Runs);
         }
         finally
         {
@@ -40,16 +46,16 @@ internal static class AheadOfTime
         }
     }
 
-    private static int Compare(List<(string Name, string[] Command)> flavours, string[] comparison)
+    private static int Compare(List<(string Name, string[] Command)> flavours, string[] comparison, int runs)
     {
         Console.WriteLine($"{"",-32}{"start-up",10}{"one job",10}{"two jobs",10}{"scaling",9}{"native",14}{"EPT",14}");
         string? expected = null;
         int different = 0;
         foreach ((string name, string[] command) in flavours)
         {
-            (double help, _) = Time([.. command, "--help"]);
-            (double one, string json) = Time([.. command, .. comparison, "1"]);
-            (double two, string jsonOfTwo) = Time([.. command, .. comparison, "2"]);
+            (double help, _) = Time([.. command, "--help"], runs);
+            (double one, string json) = Time([.. command, .. comparison, "1"], runs);
+            (double two, string jsonOfTwo) = Time([.. command, .. comparison, "2"], runs);
             string counts = CountsOf(json, out double native, out double ept);
             expected ??= counts;
             bool isEqual = counts == expected && CountsOf(jsonOfTwo, out _, out _) == expected;
@@ -91,11 +97,11 @@ internal static class AheadOfTime
         return root.ToJsonString();
     }
 
-    private static (double Seconds, string Output) Time(string[] command)
+    private static (double Seconds, string Output) Time(string[] command, int runs)
     {
-        var times = new double[Runs];
+        var times = new double[runs];
         string output = "";
-        for (int run = 0; run < Runs; run++)
+        for (int run = 0; run < runs; run++)
         {
             long start = Stopwatch.GetTimestamp();
             output = Execute(command);
@@ -103,7 +109,7 @@ internal static class AheadOfTime
         }
 
         Array.Sort(times);
-        return (times[Runs / 2], output);
+        return (times[runs / 2], output);
     }
 
     private static string Execute(string[] command)
