@@ -35,7 +35,7 @@ internal static class ComparisonReport
             if (regime.OutrunWalks > Seldom * regime.Walks)
             {
                 yield return NumberText.Line(
-                    $"{Heading(regime.Regime)}: {regime.OutrunWalks:N0} walks found the tables changed since their reference and are left out, {regime.Walks:N0} are counted.");
+                    $"{Heading(regime.Regime)}: {regime.OutrunWalks:N0} walks met no entry and are left out, {regime.Walks:N0} are counted: the run, whose own TLB is larger, had no need of one, or the tables have changed since.");
             }
 
             if (regime.ReferencesNotShadowed > Seldom * regime.References)

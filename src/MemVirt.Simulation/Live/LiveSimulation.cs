@@ -200,6 +200,15 @@ internal sealed class LiveSimulation<TWalk>(TWalk walk, RegimeHardware hardware)
         Translation translation = _walk.Walk(Signed(address), needed);
         if (translation.Status != TranslationStatus.Ok)
         {
+            // A page fault drops what is kept for its address (Intel SDM Vol. 3A §4.10.4.1): a shadow table that the pager has replaced since,
+            // too. What was the VMM's to mend, the run has mended.
+            Hardware.Meter.Faulted();
+            Invalidate(address);
+            translation = _walk.Walk(Signed(address), needed);
+        }
+
+        if (translation.Status != TranslationStatus.Ok)
+        {
             Hardware.Meter.Faulted();
             Outrun++;
             return 0;

@@ -50,8 +50,8 @@ public sealed record RegimeResult(
     public IReadOnlyDictionary<string, long>? ExitReasons { get; init; }
 
     /// <summary>
-    /// Walks of a running guest that found the tables changed since their reference was made, and are left out; null, and absent from the
-    /// JSON, of a trace.
+    /// Walks of a running guest that met no entry, and are left out: the tables have changed since the reference, or the run's own TLB, larger
+    /// than the machine's, still had what shadow tables no longer hold, so that it took no fault; null, and absent from the JSON, of a trace.
     /// </summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public long? OutrunWalks { get; init; }
