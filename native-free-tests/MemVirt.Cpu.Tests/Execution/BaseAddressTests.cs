@@ -48,17 +48,5 @@ public sealed class BaseAddressTests
         }));
     }
 
-    private static bool IsTaken(CpuProfile profile, Action<Assembler> write)
-    {
-        using var guest = new HandlerGuest(
-            a =>
-            {
-                write(a);
-                a.mov(ebx, 1);
-                a.hlt();
-            },
-            profile);
-        guest.On(GeneralProtection, a => a.hlt()).Run();
-        return guest[Register.RBX] == 1;
-    }
+    private static bool IsTaken(CpuProfile profile, Action<Assembler> write) => HandlerGuest.Completes(profile, GeneralProtection, write);
 }

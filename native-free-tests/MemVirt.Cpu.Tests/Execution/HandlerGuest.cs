@@ -58,6 +58,21 @@ internal sealed class HandlerGuest : IDisposable
         return this;
     }
 
+    /// <summary>Whether code runs to its end, rather than into a fault.</summary>
+    public static bool Completes(CpuProfile profile, int faultVector, Action<Assembler> write)
+    {
+        using var guest = new HandlerGuest(
+            a =>
+            {
+                write(a);
+                a.mov(ebx, 1);
+                a.hlt();
+            },
+            profile);
+        guest.On(faultVector, a => a.hlt()).Run();
+        return guest[Register.RBX] == 1;
+    }
+
     /// <summary>WRMSR of a constant; RAX, RCX and RDX are lost.</summary>
     public static void WriteMsr(Assembler a, uint number, ulong value)
     {

@@ -54,17 +54,5 @@ public sealed class ProfileTests
         Assert.Equal(2UL, guest[Register.RBX]);
     }
 
-    private static bool IsThere(CpuProfile profile, Action<Assembler> write)
-    {
-        using var guest = new HandlerGuest(
-            a =>
-            {
-                write(a);
-                a.mov(ebx, 1);
-                a.hlt();
-            },
-            profile);
-        guest.On(InvalidOpcode, a => a.hlt()).Run();
-        return guest[Register.RBX] == 1;
-    }
+    private static bool IsThere(CpuProfile profile, Action<Assembler> write) => HandlerGuest.Completes(profile, InvalidOpcode, write);
 }
