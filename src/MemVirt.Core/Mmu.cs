@@ -93,6 +93,12 @@ public abstract class Mmu
     public abstract void Invalidate(in TlbInvalidation invalidation);
 
     /// <summary>
+    /// Forgets every translation of every context, for the VMM and not for the guest: what a <see cref="Shadow.ShadowPager"/> asks for. Unlike
+    /// an invalidation it puts no shadow table in sync.
+    /// </summary>
+    public abstract void FlushTlb();
+
+    /// <summary>
     /// Withholds accesses to a host frame from now on: what the front holds of it is dropped. Cost: one pass over the front. Other MMUs
     /// that share the <see cref="FrameWatch"/> keep what their fronts hold.
     /// </summary>

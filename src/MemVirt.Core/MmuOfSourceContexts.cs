@@ -103,6 +103,14 @@ public sealed partial class Mmu<TSource>
         RefreshContext();
     }
 
+    /// <inheritdoc/>
+    public override void FlushTlb()
+    {
+        _contexts.ForgetAll();
+        _source.ClearTables();
+        RefreshContext();
+    }
+
     private void InvalidateAddress(in TlbInvalidation invalidation, ContextKey key)
     {
         if (_holdsPieces)

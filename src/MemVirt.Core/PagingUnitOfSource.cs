@@ -94,7 +94,7 @@ public sealed class PagingUnit<TSource> : PagingUnit
 
         if (Mmu.Source.TakeFlush())
         {
-            Mmu.Invalidate(TlbInvalidation.All);
+            Mmu.FlushTlb();
         }
 
         return RegisterWriteOutcome.Done;
@@ -248,7 +248,7 @@ public sealed class PagingUnit<TSource> : PagingUnit
             registers.AlignmentCheck));
         if (Mmu.Source.TakeFlush())
         {
-            Mmu.Invalidate(TlbInvalidation.All);
+            Mmu.FlushTlb();
         }
     }
 

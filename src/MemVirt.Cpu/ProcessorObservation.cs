@@ -48,10 +48,10 @@ internal sealed unsafe partial class Processor
         _logged = 0;
     }
 
-    /// <summary>Hands over what came before a store that may set a dirty flag, or be the VMM's: it finds the tables as they were.</summary>
-    private void BeforeStore(MemoryAccess access)
+    /// <summary>Hands over what came before an access that may walk, and have flags set, or tables by the VMM: it finds them as they were.</summary>
+    private void BeforeWalk()
     {
-        if (_observer is not null && access == MemoryAccess.Write)
+        if (_observer is not null)
         {
             FlushObserved();
         }

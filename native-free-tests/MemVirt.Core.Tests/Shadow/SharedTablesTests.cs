@@ -236,8 +236,8 @@ public sealed class SharedTablesTests : IDisposable
     [Fact]
     public void A_dirty_page_that_is_protected_admits_no_shadow_stack_access()
     {
-        ulong entry = Map(Base, Data);
-        ulong table = entry & ~0xFFFUL;
+        Map(Base, Data);
+        ulong table = _bench.EnsureEntry(Base, 1) & ~0xFFFUL;
         Map(Base + 0x1000, table);
         _bench.Pager.LoadRoot(_bench.Root);
         Mmu<ShadowSource<HostTableReader>> mmu = MmuFactory.Shadow(_bench.Host, _bench.Pager);

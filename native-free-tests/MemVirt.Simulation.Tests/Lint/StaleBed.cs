@@ -213,7 +213,7 @@ internal static class StaleBeds
             _guest.Write(gpa, word);
             if (status == TranslationStatus.SecondStageProtection)
             {
-                FlushIf(_pager.GuestTableWritten(gpa) == GuestTableWrite.ProtectedAndZapped);
+                FlushIf(_pager.StoreEmulated(gpa, sizeof(ulong)));
             }
         }
 
@@ -235,12 +235,19 @@ internal static class StaleBeds
                 Write(root + TableGeometry.EntryOffset(Window, 3), X64FourLevel.TableEntry(WindowTables));
             }
 
-            bool flush = _pager.LoadRoot(root | context.ProcessContext | ((ulong)context.VirtualProcessor << 11));
+            bool flush = _pager.LoadRoot(root | Number(context.VirtualProcessor, context.ProcessContext));
             _mmu.SwitchContext(context);
             FlushIf(flush);
         }
 
-        public void Invalidate(in TlbInvalidation invalidation) => _mmu.Invalidate(in invalidation);
+        public void Invalidate(in TlbInvalidation invalidation)
+        {
+            _mmu.Invalidate(in invalidation);
+            if (invalidation.Scope == InvalidationScope.Context)
+            {
+                FlushIf(_pager.SynchroniseContext(Number(invalidation.VirtualProcessor, invalidation.ProcessContext)));
+            }
+        }
 
         public TranslationStatus Translate(ulong address, MemoryAccess access, out ulong hpa)
         {
@@ -256,11 +263,13 @@ internal static class StaleBeds
             _host.Dispose();
         }
 
+        private static ushort Number(ushort virtualProcessor, ushort processContext) => (ushort)(processContext | (virtualProcessor << 11));
+
         private void FlushIf(bool flush)
         {
             if (flush)
             {
-                _mmu.Invalidate(TlbInvalidation.All);
+                _mmu.FlushTlb();
             }
         }
     }

@@ -29,7 +29,7 @@ public sealed class BootExitTests(ITestOutputHelper output)
         Assert.Equal(
             new ExitCounts
             {
-                ControlRegister = 1_033_576, GuestFaults = 39_761, ShadowFaults = 51_930, TableWrites = 9_433, Unsyncs = 65_901,
+                ControlRegister = 1_033_576, GuestFaults = 39_761, ShadowFaults = 55_971, TableWrites = 9_433, Unsyncs = 23_729,
                 Invlpg = 26_168,
             },
             Shadow.Value.Exits);

@@ -55,7 +55,7 @@ internal sealed class ShadowMachine : IVirtualMachine
         if (translation.Status == TranslationStatus.SecondStageProtection)
         {
             // A page that held a table once, and whose shadow still stands.
-            Emulate(address);
+            Emulate();
             return true;
         }
 
@@ -85,7 +85,7 @@ internal sealed class ShadowMachine : IVirtualMachine
 
         Assert.Equal(TranslationStatus.SecondStageProtection, translation.Status);
         _hardware.Guest.Write(_pager.LastFaultAddress, word);
-        Emulate(address);
+        Emulate();
     }
 
     public void MoveToCr3(ulong value)
@@ -112,7 +112,7 @@ internal sealed class ShadowMachine : IVirtualMachine
         _mmu.SwitchContext(_mmu.Context with { ProcessContext = process });
         if (flush)
         {
-            _mmu.Invalidate(TlbInvalidation.All);
+            _mmu.FlushTlb();
         }
         else if (!keep)
         {
@@ -121,23 +121,12 @@ internal sealed class ShadowMachine : IVirtualMachine
     }
 
     /// <summary>The store that faulted last is done; the pager hears of it.</summary>
-    private void Emulate(ulong address)
+    private void Emulate()
     {
-        switch (_pager.GuestTableWritten(_pager.LastFaultAddress & ~7UL))
+        Exits.TableWrites++;
+        if (_pager.StoreEmulated(_pager.LastFaultAddress & ~7UL, sizeof(ulong)))
         {
-            case GuestTableWrite.Unsync:
-                Exits.Unsyncs++;
-
-                // KVM makes the mapping writable in the exit that lets the table go out of sync: this fault is none of its own.
-                _ = _mmu.TranslateBeyondFront(GuestVirtualAddress.Create(address), MemoryAccess.Write);
-                break;
-            case GuestTableWrite.ProtectedAndZapped:
-                Exits.TableWrites++;
-                _mmu.Invalidate(TlbInvalidation.All);
-                break;
-            default:
-                Exits.TableWrites++;
-                break;
+            _mmu.FlushTlb();
         }
     }
 
@@ -145,12 +134,15 @@ internal sealed class ShadowMachine : IVirtualMachine
     private Translation Translate(ulong address, MemoryAccess access)
     {
         long before = _pager.Statistics.FaultsTaken;
+        long unsyncsBefore = _pager.Statistics.UnsyncFaults;
         Translation translation = _mmu.TranslateBeyondFront(GuestVirtualAddress.Create(address), access);
         long faults = _pager.Statistics.FaultsTaken - before;
+        long unsyncs = _pager.Statistics.UnsyncFaults - unsyncsBefore;
         bool isGuestFault = translation.Status is TranslationStatus.GuestNotPresent or TranslationStatus.GuestProtection;
         bool isTableWrite = translation.Status == TranslationStatus.SecondStageProtection;
         Exits.GuestFaults += isGuestFault ? 1 : 0;
-        Exits.ShadowFaults += faults - (isGuestFault || isTableWrite ? 1 : 0);
+        Exits.Unsyncs += unsyncs;
+        Exits.ShadowFaults += faults - unsyncs - (isGuestFault || isTableWrite ? 1 : 0);
         return translation;
     }
 }

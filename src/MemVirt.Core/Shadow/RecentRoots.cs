@@ -39,5 +39,21 @@ internal sealed class RecentRoots
         return isKept;
     }
 
+    /// <summary>Keeps the root of a PCID no longer, unless it is the current one; returns whether it is.</summary>
+    internal bool Forget(ulong pcid)
+    {
+        for (int place = 1; place < _count; place++)
+        {
+            if (PcidOf(_roots[place]) == pcid)
+            {
+                _roots.AsSpan(place + 1, _count - place - 1).CopyTo(_roots.AsSpan(place));
+                _count--;
+                break;
+            }
+        }
+
+        return PcidOf(Current) == pcid;
+    }
+
     private static ulong PcidOf(ulong cr3) => cr3 & PagingContext.MaxProcessContext;
 }

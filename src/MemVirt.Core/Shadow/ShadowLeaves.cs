@@ -113,23 +113,6 @@ internal sealed class ShadowLeaves(SparseMemory host)
         return changed;
     }
 
-    /// <summary>Whether any leaf maps the frame at a host-physical address with the write right.</summary>
-    internal bool MapsWritable(ulong frame)
-    {
-        for (int level = 0; level <= HighestLeaf; level++)
-        {
-            for (ulong leaf = _map.First(level, frame, out int position); leaf != 0; leaf = _map.Next(ref position))
-            {
-                if ((X64FourLevel.Rights(host.Read(leaf)) & AccessRights.Write) != 0)
-                {
-                    return true;
-                }
-            }
-        }
-
-        return false;
-    }
-
     private static ulong FirstPage(ulong hpa, int level, out ulong bytes)
     {
         bytes = PageSizeExtensions.AtLevel(level).SizeBytes();

@@ -9,10 +9,15 @@ public enum ShadowFaultKind
     /// <summary>A shadow entry on the way was absent, and all are there now.</summary>
     Shadow,
 
-    /// <summary>A store met a present read-only leaf; the guest's dirty bit is set now and the leaf writable.</summary>
+    /// <summary>
+    /// A store met a present read-only leaf, which is writable now: the guest's dirty bit is set, and leaf tables in the page are out of
+    /// sync.
+    /// </summary>
     Dirty,
 
-    /// <summary>A store to a frame that holds a protected guest table: the VMM emulates the store and reports it.</summary>
+    /// <summary>
+    /// A store to a frame that holds an upper guest table: the VMM emulates the store and calls <see cref="ShadowPager.StoreEmulated"/>.
+    /// </summary>
     ProtectedTable,
 
     /// <summary>No memory lies at the guest-physical address: the VMM emulates the access.</summary>

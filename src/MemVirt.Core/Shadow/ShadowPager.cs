@@ -11,8 +11,8 @@ namespace MemVirt.Core.Shadow;
 
 /// <summary>
 /// The VMM's side of shadow paging, after KVM's shadow MMU: tables that map guest-virtual to host-physical addresses, built on
-/// faults from the guest's own. Guest tables at level 1 and up are write-protected; leaf tables go out of sync on their first
-/// write; the third write to a protected table without a use in between removes its shadow; the shadow leaf is writable when
+/// faults from the guest's own. Guest tables at level 1 and up are write-protected; leaf tables go out of sync when their page
+/// is mapped writable again; the third write to a protected table without a use in between removes its shadow; the shadow leaf is writable when
 /// the guest's dirty bit is set; pages larger in the guest than in the host are split by direct tables; an address without
 /// memory is remembered in the shadow leaf. As KVM's, it follows four-level guests with CR0.WP set, and no protection keys. Memory besides
 /// the tables: 17 to 20 bytes for each host page mapped, 16 for each further leaf that maps it, and 49 to 56 bytes a shadow page.
@@ -118,15 +118,32 @@ public sealed partial class ShadowPager
         bool isKept = _roots.Load(cr3);
         bool flush = _tables.MakeRoom(keep: -1);
         ObtainRoot(ref flush);
-        flush |= !isKept && _tables.Synchronise(_rootPage);
+        flush |= !isKept && _tables.Synchronise(CurrentRoot);
         return Flushing(flush);
     }
 
     /// <summary>
-    /// The guest flushes its TLB: every leaf table is put in sync again. Returns whether the guest's TLBs must be flushed beyond what the
-    /// guest asked for: they may hold a table writable.
+    /// The guest flushes its TLB: the leaf tables that the current root and the three loaded before it lead to are put in sync again. Returns
+    /// whether the guest's TLBs must be flushed beyond what the guest asked for: they may hold a table writable.
     /// </summary>
-    public bool Synchronise() => Flushing(_tables.Synchronise(top: -1));
+    public bool Synchronise()
+    {
+        bool flush = false;
+        foreach (ulong cr3 in _roots.All)
+        {
+            flush |= _tables.Synchronise(cr3 & AddressBits.Frame);
+        }
+
+        return Flushing(flush);
+    }
+
+    /// <summary>
+    /// The guest flushes a PCID: the leaf tables that the current root leads to are put in sync again where it is its own, else those of the
+    /// PCID's root when it is loaded next. Returns the same as <see cref="Synchronise"/>.
+    /// </summary>
+    /// <param name="processContext">The PCID; 0 where the guest uses none.</param>
+    public bool SynchroniseContext(ushort processContext)
+        => Flushing(_roots.Forget(processContext) && _tables.Synchronise(CurrentRoot));
 
     /// <summary>
     /// The guest executes INVLPG: the entries of the address under the current root and the three loaded before it are put in sync again,
@@ -222,7 +239,7 @@ public sealed partial class ShadowPager
         bool isStore = (needed & AccessRights.Write) != 0;
         ulong gpa = TableGeometry.PageAddress(path.Entry, path.Level) | OffsetBelow(address, path.Level);
         SetFlags(ref path, address, isStore);
-        if (isStore && _tables.IsProtected(gpa))
+        if (isStore && _tables.HoldsUpperTable(gpa))
         {
             return Emulate(ShadowFaultKind.ProtectedTable, gpa);
         }
@@ -245,7 +262,7 @@ public sealed partial class ShadowPager
         }
 
         long unsyncs = Statistics.Unsyncs;
-        bool changed = _tables.SetLeaf(leafPage, leafOffset, gpa, hpa, path.Entry);
+        bool changed = _tables.SetLeaf(leafPage, leafOffset, gpa, hpa, path.Entry, LeafCause.Fault);
         bool isUnsync = Statistics.Unsyncs != unsyncs;
         Statistics.FaultsFixed += changed ? 1 : 0;
         Statistics.FaultsSpurious += changed ? 0 : 1;
@@ -259,11 +276,44 @@ public sealed partial class ShadowPager
         return new ShadowFaultOutcome(notPresent ? ShadowFaultKind.Shadow : ShadowFaultKind.Dirty, Flushing(flush));
     }
 
-    /// <summary>The guest has written an entry of one of its tables; says what that cost.</summary>
+    /// <summary>
+    /// Whether a store at a linear address is one that the VMM emulates, as the page there holds an upper guest table; counts nothing.
+    /// </summary>
+    /// <param name="address">The linear address; bits 47:0 count.</param>
+    public bool IsTableStore(ulong address)
+    {
+        GuestWalkPath path = GuestWalkPath.Walk<X64FourLevel>(_guest, _rules.Entries, CurrentRoot, address);
+        return path.Status == WalkStatus.Leaf
+               && _tables.HoldsUpperTable(TableGeometry.PageAddress(path.Entry, path.Level) | OffsetBelow(address, path.Level));
+    }
+
+    /// <summary>
+    /// The VMM has emulated a store of which <see cref="HandleFault(ulong, bool, bool)"/> said
+    /// <see cref="ShadowFaultKind.ProtectedTable"/>. Returns whether the guest's TLBs must be flushed.
+    /// </summary>
+    /// <param name="gpa">Where it began; it lies in one page.</param>
+    /// <param name="lengthBytes">How many bytes it wrote.</param>
+    public bool StoreEmulated(ulong gpa, int lengthBytes)
+    {
+        bool isZapped = _tables.Written(gpa, lengthBytes) == GuestTableWrite.ProtectedAndZapped;
+        Statistics.TableWrites++;
+        WriteLog?.Mark(gpa & AddressBits.Frame);
+        if (isZapped)
+        {
+            ObtainRoot(ref isZapped);
+        }
+
+        return Flushing(isZapped);
+    }
+
+    /// <summary>
+    /// The guest has written an entry of one of its tables by no access of which the pager heard; says what a fault of that store would
+    /// have cost, and counts it.
+    /// </summary>
     /// <param name="entryAddress">The entry's guest-physical address.</param>
     public GuestTableWrite GuestTableWritten(ulong entryAddress)
     {
-        GuestTableWrite cost = _tables.Written(entryAddress);
+        GuestTableWrite cost = _tables.Written(entryAddress, sizeof(ulong));
         if (cost == GuestTableWrite.Free)
         {
             return cost;
@@ -311,6 +361,7 @@ public sealed partial class ShadowPager
     private bool Flushing(bool flush)
     {
         _tables.Leaves.TlbsDirty &= !flush;
+        Statistics.Flushes += flush ? 1 : 0;
         return flush;
     }
 

@@ -99,7 +99,7 @@ public sealed partial class ShadowPager
 
             if (MayPrefetch(guestEntry, path.Level) && _guest.TryResolve(page, out ulong hpa) && !IsMmioPage(page))
             {
-                _tables.SetLeaf(leafPage, entryOffset, page, hpa, guestEntry);
+                _tables.SetLeaf(leafPage, entryOffset, page, hpa, guestEntry, LeafCause.Prefetch);
             }
         }
     }

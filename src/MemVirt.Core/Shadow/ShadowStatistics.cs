@@ -9,7 +9,7 @@ public sealed class ShadowStatistics
     /// <summary>Faults that installed or changed a shadow leaf: pf_fixed.</summary>
     public long FaultsFixed { get; internal set; }
 
-    /// <summary>Of those, faults by which a leaf table went out of sync: a store to it.</summary>
+    /// <summary>Of those, faults by which leaf tables went out of sync: the page that holds them is writable from then on.</summary>
     public long UnsyncFaults { get; internal set; }
 
     /// <summary>Of those, other faults of a store to a present leaf: the guest's dirty bit is set, or the page is protected no more.</summary>
@@ -38,4 +38,7 @@ public sealed class ShadowStatistics
 
     /// <summary>Shadow pages removed to make room: mmu_recycled.</summary>
     public long Recycled { get; internal set; }
+
+    /// <summary>Times that the VMM was asked to flush the guest's TLBs (KVM: remote_tlb_flush).</summary>
+    public long Flushes { get; internal set; }
 }

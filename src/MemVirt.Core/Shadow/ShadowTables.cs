@@ -44,19 +44,10 @@ internal sealed partial class ShadowTables
     internal static ShadowRole RootRole(ulong guestRoot)
         => new(guestRoot, X64FourLevel.Levels - 1, direct: false, AccessRights.Unrestricted);
 
-    /// <summary>Whether a store to the frame must be seen: it holds a shadowed table that is in sync.</summary>
-    internal bool IsProtected(ulong gpa)
-    {
-        int index = _pages.FirstOfTable(gpa);
-        while (index >= 0 && _pages[index].OutOfSync)
-        {
-            index = _pages.NextOfTable(index);
-        }
+    /// <summary>Whether each store to the frame must be seen: it holds a shadowed table of an upper level.</summary>
+    internal bool HoldsUpperTable(ulong gpa) => IsUpperTable(_pages.FirstOfTable(gpa));
 
-        return index >= 0;
-    }
-
-    /// <summary>The page of a role. A guest table that the shadow maps writable already is protected, or out of sync from the start.</summary>
+    /// <summary>The page of a role. A guest table that the shadow maps writable already is protected from now on.</summary>
     internal int Obtain(ShadowRole role, ulong guestRoot, ref bool flush)
     {
         if (_pages.TryFind(role, out int index))
@@ -77,13 +68,7 @@ internal sealed partial class ShadowTables
 
         index = _pages.Create(role, guestRoot);
         DisallowedLargePages.Change(role.GuestAddress, +1);
-        bool isMapped = _guest.TryResolve(role.GuestAddress, out ulong hpa);
-        if (isMapped && role.Level == 0 && Leaves.MapsWritable(hpa))
-        {
-            _pages[index].OutOfSync = true;
-            _outOfSync.Add(index);
-        }
-        else if (isMapped)
+        if (_guest.TryResolve(role.GuestAddress, out ulong hpa))
         {
             flush |= Leaves.WithholdWrite(hpa, PageSize.Size4K.SizeBytes()) || Leaves.TlbsDirty;
         }
@@ -122,25 +107,29 @@ internal sealed partial class ShadowTables
     }
 
     /// <summary>
-    /// Writes a leaf of a page, writable only if the guest's is dirty and holds no protected table; returns whether it changed.
+    /// Writes a leaf of a page, writable only if the guest's is dirty and the page may be written unseen; returns whether it changed.
     /// </summary>
     /// <param name="index">The page.</param>
     /// <param name="entryOffset">Where the leaf lies in its table, in bytes.</param>
     /// <param name="gpa">A guest-physical address in the page mapped.</param>
     /// <param name="hpa">Where that lies.</param>
     /// <param name="guestLeaf">The guest's leaf; what its other entries grant is in the page's role.</param>
-    internal bool SetLeaf(int index, ulong entryOffset, ulong gpa, ulong hpa, ulong guestLeaf)
+    /// <param name="cause">What it is written for.</param>
+    internal bool SetLeaf(int index, ulong entryOffset, ulong gpa, ulong hpa, ulong guestLeaf, LeafCause cause)
     {
         int level = _pages[index].Role.Level;
         bool dirty = (guestLeaf & X64FourLevel.DirtyBit) != 0;
         AccessRights rights = X64FourLevel.LeafRights(guestLeaf) & _pages[index].Role.Rights;
-        if (!dirty || IsProtected(gpa))
+        ulong entryAddress = _pages[index].Table + entryOffset;
+        ulong present = _host.Read(entryAddress);
+        ulong page = hpa & ~((1UL << TableGeometry.ShiftOf(level)) - 1);
+        bool isWritable = X64FourLevel.IsPresent(present) && X64FourLevel.IsLeaf(present, level)
+                          && (present & X64FourLevel.Writable) != 0 && TableGeometry.PageAddress(present, level) == page;
+        if ((rights & AccessRights.Write) != 0 && !(dirty && (isWritable || MayBeWritable(gpa, cause))))
         {
             rights &= ~AccessRights.Write;
         }
 
-        ulong entryAddress = _pages[index].Table + entryOffset;
-        ulong present = _host.Read(entryAddress);
         if (X64FourLevel.IsPresent(present) && !X64FourLevel.IsLeaf(present, level))
         {
             DropEntry(index, entryOffset);
@@ -153,14 +142,16 @@ internal sealed partial class ShadowTables
 
         // A leaf that is dirty and not writable is a shadow-stack page to the hardware, and only to be where it is one to the guest.
         bool isDirty = dirty && (rights & (AccessRights.Write | AccessRights.ShadowStack)) != 0;
-        ulong page = hpa & ~((1UL << TableGeometry.ShiftOf(level)) - 1);
         return Leaves.Set(entryAddress, level, X64FourLevel.LeafEntry(page, level, rights, isDirty) | (guestLeaf & X64FourLevel.Global));
     }
 
-    /// <summary>The guest has written an entry of one of its tables; every page that shadows the table follows.</summary>
-    internal GuestTableWrite Written(ulong entryAddress)
+    /// <summary>
+    /// The guest has written to one of its tables; every page that shadows the table follows. What is no store to one entry, or of less
+    /// than half of it, removes the shadow of an upper table at once: the frame is used otherwise (KVM's detect_write_misaligned).
+    /// </summary>
+    internal GuestTableWrite Written(ulong gpa, int lengthBytes)
     {
-        int first = _pages.FirstOfTable(entryAddress);
+        int first = _pages.FirstOfTable(gpa);
         if (first < 0)
         {
             return GuestTableWrite.Free;
@@ -172,12 +163,13 @@ internal sealed partial class ShadowTables
         }
 
         bool zapped = false;
+        bool isOfEntry = lengthBytes >= sizeof(ulong) / 2 && ((gpa ^ (gpa + (ulong)lengthBytes - 1)) & ~7UL) == 0;
         for (int index = first; index >= 0;)
         {
             int next = _pages.NextOfTable(index);
-            DropEntry(index, entryAddress & 0xFF8);
+            DropEntry(index, gpa & 0xFF8);
             ref ShadowPage page = ref _pages[index];
-            if (page.Role.Level > 0 && page.CountWrite() >= FloodWrites)
+            if (!isOfEntry || (page.Role.Level > 0 && page.CountWrite() >= FloodWrites))
             {
                 Zap(index);
                 _statistics.Flooded++;

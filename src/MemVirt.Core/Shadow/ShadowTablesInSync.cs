@@ -7,18 +7,23 @@ namespace MemVirt.Core.Shadow;
 internal sealed partial class ShadowTables
 {
     /// <summary>
-    /// Puts the leaf tables that a root's page leads to, or was the first to, in sync again: their shadows follow the guest's entries, and
+    /// Puts the leaf tables that a root leads to, or was the first to, in sync again: their shadows follow the guest's entries, and
     /// they are write-protected again. Returns whether the guest's TLBs must be flushed, for they may hold a table writable.
     /// </summary>
-    /// <param name="top">The root's page, or −1 for every leaf table.</param>
-    internal bool Synchronise(int top)
+    internal bool Synchronise(ulong guestRoot)
     {
+        if (_outOfSync.Count == 0)
+        {
+            return false;
+        }
+
         bool flush = false;
+        int top = _pages.TryFind(RootRole(guestRoot), out int found) ? found : -1;
         _pages.BeginSearch();
         for (int i = _outOfSync.Count - 1; i >= 0; i--)
         {
             int index = _outOfSync[i];
-            if (top >= 0 && _pages[index].GuestRoot != _pages[top].Role.GuestAddress && !_pages.HangsBelow(index, top))
+            if (_pages[index].GuestRoot != guestRoot && !_pages.HangsBelow(index, top))
             {
                 continue;
             }
@@ -75,6 +80,41 @@ internal sealed partial class ShadowTables
                 SynchroniseEntries(index);
             }
         }
+    }
+
+    /// <summary>
+    /// Whether a page may be mapped writable (KVM's mmu_try_to_unsync_pages): never one that holds an upper table; one that holds leaf
+    /// tables for a fault, whatever its access, and they go out of sync; ahead of a fault, where they are out of sync already; while
+    /// tables are put in sync, not at all.
+    /// </summary>
+    private bool MayBeWritable(ulong gpa, LeafCause cause)
+    {
+        int first = _pages.FirstOfTable(gpa);
+        if (first < 0 || IsUpperTable(first))
+        {
+            return first < 0;
+        }
+
+        switch (cause)
+        {
+            case LeafCause.Fault:
+                LetGoOutOfSync(first);
+                return true;
+            case LeafCause.Prefetch:
+                return IsOutOfSync(first);
+            default:
+                return false;
+        }
+    }
+
+    private bool IsOutOfSync(int index)
+    {
+        while (index >= 0 && _pages[index].OutOfSync)
+        {
+            index = _pages.NextOfTable(index);
+        }
+
+        return index < 0;
     }
 
     private bool IsUpperTable(int index)
@@ -153,7 +193,7 @@ internal sealed partial class ShadowTables
             && _guest.TryResolve(gpa, out ulong hpa)
             && TableGeometry.PageAddress(shadow, 0) == TableGeometry.PageAddress(hpa, 0))
         {
-            SetLeaf(index, entryOffset, gpa, hpa, guestEntry);
+            SetLeaf(index, entryOffset, gpa, hpa, guestEntry, LeafCause.Synchronisation);
         }
         else
         {

@@ -80,7 +80,8 @@ public struct ShadowSource<TReader>(ShadowPager pager, TReader reader, PagingStr
         }
         else
         {
-            flush = pager.Synchronise();
+            flush = invalidation.Scope == InvalidationScope.Context
+                ? pager.SynchroniseContext(invalidation.ProcessContext) : pager.Synchronise();
         }
 
         return _hardware.Invalidate(in invalidation, context) || flush;

@@ -153,10 +153,15 @@ internal static unsafe class InterruptDelivery
     /// <summary>Pushes words, the last of them first: where one faults, CR2 is its address.</summary>
     private static bool TryPush(Processor processor, ulong bottom, ulong* words, int count)
     {
-        byte* direct = processor.TryDirect(bottom, count * 8, Core.Access.MemoryAccess.Write);
+        byte* direct = processor.TryDirectUnseen(bottom, count * 8, Core.Access.MemoryAccess.Write, out ulong linear);
         if (direct != null)
         {
             new ReadOnlySpan<byte>(words, count * 8).CopyTo(new Span<byte>(direct, count * 8));
+            for (int i = count - 1; processor.Observer is not null && i >= 0; i--)
+            {
+                processor.LogEach(source: null, linear + ((ulong)i * 8), elementBytes: 8, count: 1);
+            }
+
             return true;
         }
 

@@ -93,12 +93,9 @@ internal sealed class ShadowSpace : GuestSpace
     /// <inheritdoc/>
     public override void StoreEmulated(ulong gpa, int lengthBytes)
     {
-        for (ulong entry = gpa & ~7UL; entry < gpa + (ulong)lengthBytes; entry += 8)
+        if (Pager.StoreEmulated(gpa, lengthBytes))
         {
-            if (_unit.Mmu.Source.Pager.GuestTableWritten(entry) == GuestTableWrite.ProtectedAndZapped)
-            {
-                _unit.Mmu.Invalidate(TlbInvalidation.All);
-            }
+            _unit.Mmu.FlushTlb();
         }
     }
 

@@ -7,10 +7,16 @@ internal interface IShadowSide
     ShadowCounts Touch(bool store);
 
     /// <summary>User mode stores one value some times into a guest table, at addresses a stride apart.</summary>
-    ShadowCounts StoreEntries(ulong entryAddress, int level, ulong value, int count, ulong strideBytes);
+    ShadowCounts StoreEntries(ulong entryAddress, ulong value, int count, ulong strideBytes);
+
+    /// <summary>User mode loads an entry of a guest table.</summary>
+    ShadowCounts LoadEntry(ulong entryAddress);
 
     /// <summary>Supervisor mode loads CR3 with what is in it: everything but global pages is flushed.</summary>
     void ReloadRoot();
+
+    /// <summary>Supervisor mode loads CR3 with another root; the code's page and the window's last are accessed once under it.</summary>
+    void LoadRoot(ulong root);
 
     /// <summary>Supervisor mode executes INVLPG for one of the experiment's pages.</summary>
     void InvalidatePage(int page);

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using MemVirt.Core.Addresses;
 using MemVirt.Core.Memory;
 using MemVirt.Core.Shadow;
@@ -15,6 +16,7 @@ internal sealed class ShadowEngine : IShadowSide, IDisposable
     private readonly SparseMemory _host = new();
     private readonly GuestMemory _guest;
     private readonly ShadowPager _pager;
+    private ulong _root = ShadowLayout.Root;
 
     /// <summary>Copies the tables that a guest's memory holds, and loads their root.</summary>
     internal ShadowEngine(VirtualMachine machine)
@@ -36,57 +38,56 @@ internal sealed class ShadowEngine : IShadowSide, IDisposable
     /// <summary>What <see cref="ShadowGuest.WarmUp"/> does: a fetch of the code, a read of the window's last page.</summary>
     internal void WarmUp()
     {
-        _pager.HandleFault(GuestLayout.UserStubs, isStore: false, notPresent: true);
-        _pager.HandleFault(ShadowLayout.WindowEnd, isStore: false, notPresent: true);
+        foreach (ulong address in (ReadOnlySpan<ulong>)[GuestLayout.UserStubs, ShadowLayout.WindowEnd])
+        {
+            if (Leaf(address) == 0)
+            {
+                _pager.HandleFault(address, isStore: false, notPresent: true);
+            }
+        }
     }
 
-    public ShadowCounts Touch(bool store)
+    public ShadowCounts Touch(bool store) => Counted(() =>
     {
-        int before = _pager.ShadowPages;
-        long faults = 0;
         for (ulong page = 0; page < ShadowLayout.Pages; page++)
         {
             ulong address = ShadowLayout.Base + (page << 12);
             while (Leaf(address) is var leaf && (leaf & Present & (store ? leaf >> 1 : 1)) == 0)
             {
-                ShadowFaultOutcome outcome = _pager.HandleFault(address, store, notPresent: (leaf & Present) == 0);
-                if (outcome.Kind is not (ShadowFaultKind.Shadow or ShadowFaultKind.Dirty))
+                ShadowFaultKind kind = Resolve(address, store, leaf);
+                if (kind is not (ShadowFaultKind.Shadow or ShadowFaultKind.Dirty))
                 {
-                    throw new InvalidOperationException($"The shadow pager takes an access to 0x{address:x} for {outcome.Kind}.");
+                    throw new InvalidOperationException($"The shadow pager takes an access to 0x{address:x} for {kind}.");
                 }
-
-                faults++;
             }
         }
+    });
 
-        return new ShadowCounts(faults, 0, 0, 0, _pager.ShadowPages - before);
-    }
-
-    public ShadowCounts StoreEntries(ulong entryAddress, int level, ulong value, int count, ulong strideBytes)
+    public ShadowCounts StoreEntries(ulong entryAddress, ulong value, int count, ulong strideBytes) => Counted(() =>
     {
-        var counts = new ShadowCounts(0, 0, 0, 0, 0);
-        int before = _pager.ShadowPages;
-        int zapped = 0;
         for (int store = 0; store < count; store++)
         {
-            ulong entry = entryAddress + ((ulong)store * strideBytes);
-            (long faults, GuestTableWrite cost) = StoreEntry(entry, level, value);
-            zapped += cost == GuestTableWrite.ProtectedAndZapped ? 1 : 0;
-            counts = new ShadowCounts(
-                counts.Faults + faults,
-                counts.Unsync + (cost == GuestTableWrite.Unsync ? 1 : 0),
-                counts.Emulated + (cost is GuestTableWrite.Protected or GuestTableWrite.ProtectedAndZapped ? 1 : 0),
-                zapped,
-                0);
+            StoreEntry(entryAddress + ((ulong)store * strideBytes), value);
         }
+    });
 
-        return counts with { Built = _pager.ShadowPages + zapped - before };
-    }
-
-    public void ReloadRoot()
+    public ShadowCounts LoadEntry(ulong entryAddress) => Counted(() =>
     {
-        _pager.LoadRoot(ShadowLayout.Root);
-        _pager.Synchronise();
+        ulong address = ShadowLayout.InWindow(entryAddress);
+        ulong leaf = Leaf(address);
+        if ((leaf & Present) == 0)
+        {
+            Resolve(address, isStore: false, leaf);
+        }
+    });
+
+    public void ReloadRoot() => Load(_root);
+
+    public void LoadRoot(ulong root)
+    {
+        _root = root;
+        Load(root);
+        WarmUp();
     }
 
     public void InvalidatePage(int page) => _pager.SynchroniseAddress(ShadowLayout.Base + ((ulong)page << 12));
@@ -97,28 +98,45 @@ internal sealed class ShadowEngine : IShadowSide, IDisposable
         _host.Dispose();
     }
 
-    /// <summary>
-    /// One store through the window. A store that puts its table out of sync goes on to be mapped in the same fault; one to a table
-    /// that stays protected is emulated and leaves the window's mapping as it was.
-    /// </summary>
-    private (long Faults, GuestTableWrite Cost) StoreEntry(ulong entry, int level, ulong value)
+    /// <summary>MOV to CR3 without PCIDs.</summary>
+    private void Load(ulong root)
+    {
+        _pager.LoadRoot(root);
+        _pager.SynchroniseContext(0);
+    }
+
+    /// <summary>One store through the window; emulated where its page holds an upper table.</summary>
+    private void StoreEntry(ulong entry, ulong value)
     {
         ulong address = ShadowLayout.InWindow(entry);
         ulong leaf = Leaf(address);
         bool faults = (leaf & (leaf >> 1) & Present) == 0;
-        bool isProtected = faults && Resolve(address, leaf) == ShadowFaultKind.ProtectedTable;
-        _guest.Write(entry, value);
-        GuestTableWrite cost = _pager.GuestTableWritten(entry);
-        if (isProtected && cost == GuestTableWrite.Unsync)
+        bool isEmulated = faults && Resolve(address, isStore: true, leaf) == ShadowFaultKind.ProtectedTable;
+        Unsafe.WriteUnaligned(ref _host.ToWrite(_guest.Resolve(entry)), value);
+        if (isEmulated)
         {
-            Resolve(address, leaf);
+            _pager.StoreEmulated(entry, sizeof(ulong));
         }
-
-        return (faults ? 1 : 0, cost);
     }
 
-    private ShadowFaultKind Resolve(ulong address, ulong leaf)
-        => _pager.HandleFault(address, isStore: true, notPresent: (leaf & Present) == 0).Kind;
+    private ShadowFaultKind Resolve(ulong address, bool isStore, ulong leaf)
+        => _pager.HandleFault(address, isStore, notPresent: (leaf & Present) == 0).Kind;
+
+    private ShadowCounts Counted(Action run)
+    {
+        ShadowCounts before = Read();
+        run();
+        ShadowCounts after = Read();
+        return new ShadowCounts(
+            after.Faults - before.Faults, after.Unsync - before.Unsync, after.Emulated - before.Emulated, after.Flooded - before.Flooded,
+            after.Built - before.Built);
+    }
+
+    private ShadowCounts Read()
+    {
+        ShadowStatistics counts = _pager.Statistics;
+        return new ShadowCounts(counts.FaultsTaken, counts.Unsyncs, counts.TableWrites, counts.Flooded, counts.PagesMade);
+    }
 
     private void Copy(VirtualMachine machine, ulong start, ulong end)
     {

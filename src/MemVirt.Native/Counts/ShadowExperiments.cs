@@ -28,7 +28,7 @@ internal static class ShadowExperiments
         [
             new("write all", side => side.Touch(store: true)),
             new("store to the 512 entries of a leaf table", side => side.StoreEntries(
-                ShadowLayout.LeafTables, 0, ShadowLayout.Data | ShadowLayout.PlainEntry, 512, 8)),
+                ShadowLayout.LeafTables, ShadowLayout.Data | ShadowLayout.PlainEntry, 512, 8)),
             new("write all, with no INVLPG", side => side.Touch(store: true)),
             new("INVLPG of one page, then write all", side =>
             {
@@ -51,8 +51,7 @@ internal static class ShadowExperiments
         new("4 KiB pages, A and D set", new ShadowMapping(Accessed | Dirty),
         [
             new("write all", side => side.Touch(store: true)),
-            new("store to a leaf entry what is there", side => side.StoreEntries(
-                ShadowLayout.LeafTables, 0, ShadowLayout.Data | ShadowLayout.PlainEntry, 1, 8)),
+            new("store to a leaf entry what is there", StoreToLeaf),
             new("INVLPG of its page, then write all", side =>
             {
                 side.InvalidatePage(0);
@@ -63,8 +62,43 @@ internal static class ShadowExperiments
                 side.ReloadRoot();
                 return side.Touch(store: true);
             }),
-            new("store to the leaf entry again", side => side.StoreEntries(
-                ShadowLayout.LeafTables, 0, ShadowLayout.Data | ShadowLayout.PlainEntry, 1, 8)),
+            new("store to the leaf entry again", StoreToLeaf),
+        ]),
+        new("4 KiB pages, A and D set; tables written before their first use", new ShadowMapping(Accessed | Dirty),
+        [
+            new("store to a leaf entry what is there", StoreToLeaf),
+            new("write all", side => side.Touch(store: true)),
+            new("store to the leaf entry again", StoreToLeaf),
+        ]),
+        new("4 KiB pages, A and D set", new ShadowMapping(Accessed | Dirty),
+        [
+            new("write all", side => side.Touch(store: true)),
+            new("load a leaf entry", side => side.LoadEntry(ShadowLayout.LeafTables)),
+            new("then store what is there", StoreToLeaf),
+            new("load an entry of the page directory", side => side.LoadEntry(ShadowLayout.Directory)),
+            new("then store what is there", side => StoreToDirectory(side, 1)),
+            new("store to halves of two entries", StoreAcrossEntries),
+            new("write all", side => side.Touch(store: true)),
+        ]),
+        new("4 KiB pages, A and D set; two roots", new ShadowMapping(Accessed | Dirty),
+        [
+            new("write all", side => side.Touch(store: true)),
+            new("store to a leaf entry what is there", StoreToLeaf),
+            new("the store again, from the other root", side =>
+            {
+                side.LoadRoot(ShadowLayout.OtherRoot);
+                return StoreToLeaf(side);
+            }),
+            new("the other root loaded again, the store again", side =>
+            {
+                side.ReloadRoot();
+                return StoreToLeaf(side);
+            }),
+            new("the first root loaded, the store again", side =>
+            {
+                side.LoadRoot(ShadowLayout.Root);
+                return StoreToLeaf(side);
+            }),
         ]),
         new("2 MiB pages on 4 KiB of the host", new ShadowMapping(Accessed | Dirty, LargePages: true),
         [
@@ -123,7 +157,14 @@ internal static class ShadowExperiments
 
     /// <summary>Stores what is there already: only that it is written counts.</summary>
     private static ShadowCounts StoreToDirectory(IShadowSide side, int count)
-        => side.StoreEntries(ShadowLayout.Directory, 1, ShadowLayout.LeafTables | ShadowLayout.PlainEntry, count, 0);
+        => side.StoreEntries(ShadowLayout.Directory, ShadowLayout.LeafTables | ShadowLayout.PlainEntry, count, 0);
+
+    private static ShadowCounts StoreToLeaf(IShadowSide side)
+        => side.StoreEntries(ShadowLayout.LeafTables, ShadowLayout.Data | ShadowLayout.PlainEntry, 1, 8);
+
+    /// <summary>The upper half of the page directory's first entry and the lower of its second, with what is there.</summary>
+    private static ShadowCounts StoreAcrossEntries(IShadowSide side)
+        => side.StoreEntries(ShadowLayout.Directory + 4, (ShadowLayout.LeafTables + 0x1000 | ShadowLayout.PlainEntry) << 32, 1, 0);
 
     private sealed record Step(string Name, Func<IShadowSide, ShadowCounts> Do);
 

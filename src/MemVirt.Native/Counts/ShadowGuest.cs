@@ -13,6 +13,7 @@ internal sealed class ShadowGuest : IShadowSide, IDisposable
     private readonly KvmStatistics? _processor;
     private readonly KvmStatistics? _machine;
     private readonly TimeSpan _limit;
+    private ulong _root = ShadowLayout.Root;
 
     internal ShadowGuest(KvmDevice device, VirtualProcessorThread thread, ShadowMapping mapping, TimeSpan limit)
     {
@@ -44,10 +45,20 @@ internal sealed class ShadowGuest : IShadowSide, IDisposable
     public ShadowCounts Touch(bool store) => Counted(
         () => Run(store ? GuestLayout.WriteLoopStub : GuestLayout.ReadLoopStub, ShadowLayout.Base, 1, ShadowLayout.Pages, 4096));
 
-    public ShadowCounts StoreEntries(ulong entryAddress, int level, ulong value, int count, ulong strideBytes) => Counted(
+    public ShadowCounts LoadEntry(ulong entryAddress) => Counted(
+        () => Run(GuestLayout.ReadLoopStub, ShadowLayout.InWindow(entryAddress), 0, 1, 0));
+
+    public ShadowCounts StoreEntries(ulong entryAddress, ulong value, int count, ulong strideBytes) => Counted(
         () => Run(GuestLayout.StoreLoopStub, ShadowLayout.InWindow(entryAddress), value, count, strideBytes));
 
     public void ReloadRoot() => Run(GuestLayout.ReloadRootStub, 0, 0, 0, 0, privilegeLevel: 0);
+
+    public void LoadRoot(ulong root)
+    {
+        Run(GuestLayout.LoadRootStub, 0, root, 0, 0, privilegeLevel: 0);
+        _root = root;
+        WarmUp();
+    }
 
     public void InvalidatePage(int page)
         => Run(GuestLayout.InvalidatePageStub, ShadowLayout.Base + ((ulong)page << 12), 0, 0, 0, privilegeLevel: 0);
@@ -88,7 +99,7 @@ internal sealed class ShadowGuest : IShadowSide, IDisposable
             Rsp = GuestLayout.StackTop,
             Rflags = 2,
         };
-        PagingRegisters registers = Guest.LongMode with { Cr3 = ShadowLayout.Root, CurrentPrivilegeLevel = privilegeLevel };
+        PagingRegisters registers = Guest.LongMode with { Cr3 = _root, CurrentPrivilegeLevel = privilegeLevel };
         KvmExit exit = _guest.Run(in registers, in general, _limit);
         if (exit != KvmExit.Mmio)
         {

@@ -15,6 +15,9 @@ internal static class ShadowLayout
     internal const ulong MemoryBytes = 64 << 20;
     internal const ulong Root = GuestLayout.Arena;
     internal const ulong Directory = Root + 0x1000;
+
+    /// <summary>Another root, which leads to the window and not to the pages.</summary>
+    internal const ulong OtherRoot = Root + 0x4000;
     internal const ulong LeafTables = Root + 0x1_0000;
     internal const ulong TablesEnd = LeafTables + (LeafTableCount * 4096);
     internal const ulong Data = 32 << 20;
@@ -22,6 +25,7 @@ internal static class ShadowLayout
     private const ulong LeafTableCount = Pages / 512;
     private const ulong WindowDirectory = Root + 0x2000;
     private const ulong WindowTable = Root + 0x3000;
+    private const ulong OtherPointerTable = Root + 0x5000;
     private const ulong AccessedDirty = 0x60;
     private const ulong PageSize = 0x80;
 
@@ -34,6 +38,9 @@ internal static class ShadowLayout
         machine.Word(Root) = GuestImage.FixedRootEntry;
         machine.Word(GuestLayout.FixedPointerTable + (Base >> 30 << 3)) = Directory | PlainEntry;
         machine.Word(GuestLayout.FixedPointerTable + (Window >> 30 << 3)) = WindowDirectory | PlainEntry;
+        machine.Word(OtherRoot) = OtherPointerTable | PlainEntry;
+        machine.Word(OtherPointerTable) = machine.Word(GuestLayout.FixedPointerTable);
+        machine.Word(OtherPointerTable + (Window >> 30 << 3)) = WindowDirectory | PlainEntry;
         machine.Word(WindowDirectory) = WindowTable | PlainEntry;
         for (ulong page = 0; page < 512; page++)
         {

@@ -33,6 +33,9 @@ internal static class GuestImage
     // mov rax,cr3; mov cr3,rax; mov [rsi],al
     private static ReadOnlySpan<byte> ReloadRoot => [0x0F, 0x20, 0xD8, 0x0F, 0x22, 0xD8, 0x88, 0x06];
 
+    // mov cr3,rax; mov [rsi],al
+    private static ReadOnlySpan<byte> LoadRoot => [0x0F, 0x22, 0xD8, 0x88, 0x06];
+
     // invlpg [rdi]; mov [rsi],al
     private static ReadOnlySpan<byte> InvalidatePage => [0x0F, 0x01, 0x3F, 0x88, 0x06];
 
@@ -51,6 +54,7 @@ internal static class GuestImage
         WriteLoop.CopyTo(machine.Bytes(GuestLayout.WriteLoopStub, GuestLayout.StubBytes));
         StoreLoop.CopyTo(machine.Bytes(GuestLayout.StoreLoopStub, GuestLayout.StubBytes));
         ReloadRoot.CopyTo(machine.Bytes(GuestLayout.ReloadRootStub, GuestLayout.StubBytes));
+        LoadRoot.CopyTo(machine.Bytes(GuestLayout.LoadRootStub, GuestLayout.StubBytes));
         InvalidatePage.CopyTo(machine.Bytes(GuestLayout.InvalidatePageStub, GuestLayout.StubBytes));
         SpinStub.CopyTo(machine.Bytes(GuestLayout.SpinStub, GuestLayout.StubBytes));
         machine.Word(GuestLayout.SpinRoot) = FixedRootEntry;

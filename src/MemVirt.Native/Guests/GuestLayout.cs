@@ -15,6 +15,7 @@ internal static class GuestLayout
     internal const ulong SpinStub = UserStubs + 0x100;
     internal const ulong ReloadRootStub = SupervisorStubs + 0x100;
     internal const ulong InvalidatePageStub = SupervisorStubs + 0x120;
+    internal const ulong LoadRootStub = SupervisorStubs + 0x140;
     internal const ulong ReadLoopStub = UserStubs + 0x200;
     internal const ulong WriteLoopStub = UserStubs + 0x220;
     internal const ulong StoreLoopStub = UserStubs + 0x240;

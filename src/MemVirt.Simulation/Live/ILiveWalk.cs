@@ -13,6 +13,12 @@ internal interface ILiveWalk
     /// <summary>The guest's registers, and the context that walk caches are tagged with.</summary>
     void Load(in PagingRegisters registers, PageDirectoryPointers pointers, uint context);
 
+    /// <summary>Whether a store that the walk does not allow is the VMM's to emulate: it ends there.</summary>
+    bool IsEmulated(ulong address);
+
+    /// <summary>Whether the VMM has had the guest's TLBs flushed since the last call.</summary>
+    bool TakeFlush();
+
     /// <summary>Whether the guest pages at all.</summary>
     bool IsPaging { get; }
 }

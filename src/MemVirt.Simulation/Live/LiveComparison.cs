@@ -262,11 +262,10 @@ public sealed class LiveComparison : IDisposable
 
         ShadowStatistics pager = _guest.Pager.Statistics;
         EventCounters events = simulation.Hardware.Events;
-        long zappingWrites = pager.Flooded;
         events.Unsyncs = pager.UnsyncFaults;
         events.DirtyFaults = pager.DirtyFaults;
-        events.ShadowFaults = pager.FaultsFixed + pager.FaultsSpurious - zappingWrites - pager.UnsyncFaults - pager.DirtyFaults;
-        events.ProtectedTableWrites = pager.TableWrites + zappingWrites;
+        events.ShadowFaults = pager.FaultsFixed + pager.FaultsSpurious - pager.UnsyncFaults - pager.DirtyFaults;
+        events.ProtectedTableWrites = pager.TableWrites;
         events.ShadowZaps = pager.Zapped;
     }
 

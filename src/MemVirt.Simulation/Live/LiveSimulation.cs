@@ -64,20 +64,29 @@ internal abstract class LiveSimulation(RegimeHardware hardware) : RegimeSimulati
             Hardware.L1i.Drop(address, context);
             Hardware.L1d.Drop(address, context);
             Hardware.L2?.Drop(address, context);
-            Hardware.WalkCaches?.Drop(address, context);
+            Hardware.WalkCaches?.Drop(Signed(address), context);
         }
     }
 
     /// <summary>Everything goes, global translations too.</summary>
     internal void InvalidateAll()
     {
+        ClearHardware();
+        Array.Clear(_ofProcess);
+        _last = 0;
+    }
+
+    /// <summary>Everything goes; the contexts stay.</summary>
+    private protected void ClearHardware()
+    {
         Hardware.L1i.Clear();
         Hardware.L1d.Clear();
         Hardware.L2?.Clear();
         Hardware.WalkCaches?.Clear();
-        Array.Clear(_ofProcess);
-        _last = 0;
     }
+
+    /// <summary>The address that a walk is made for: the TLBs know 48 bits of it, the walk caches 57.</summary>
+    private protected static ulong Signed(ulong address) => (ulong)((long)(address << 16) >> 16) & ((1UL << 57) - 1);
 
     private protected abstract void ContextChanged();
 
@@ -131,6 +140,11 @@ internal sealed class LiveSimulation<TWalk>(TWalk walk, RegimeHardware hardware)
         if (!_walk.IsPaging)
         {
             return;
+        }
+
+        if (_walk.TakeFlush())
+        {
+            ClearHardware();
         }
 
         // The run has judged each access: data is walked with every right, so that an implicit supervisor access at CPL 3 is not denied.
@@ -200,17 +214,10 @@ internal sealed class LiveSimulation<TWalk>(TWalk walk, RegimeHardware hardware)
         Translation translation = _walk.Walk(Signed(address), needed);
         if (translation.Status != TranslationStatus.Ok)
         {
-            // A page fault drops what is kept for its address (Intel SDM Vol. 3A §4.10.4.1): a shadow table that the pager has replaced since,
-            // too. What was the VMM's to mend, the run has mended.
+            // A page fault drops what is kept for its address (Intel SDM Vol. 3A §4.10.4.1).
             Hardware.Meter.Faulted();
             Invalidate(address);
-            translation = _walk.Walk(Signed(address), needed);
-        }
-
-        if (translation.Status != TranslationStatus.Ok)
-        {
-            Hardware.Meter.Faulted();
-            Outrun++;
+            Outrun += store && _walk.IsEmulated(Signed(address)) ? 0 : 1;
             return 0;
         }
 
@@ -222,8 +229,6 @@ internal sealed class LiveSimulation<TWalk>(TWalk walk, RegimeHardware hardware)
         Hardware.L2?.Fill(address, entered, walked & ~OffsetMask, translation.Size, storeOk);
         return walked;
     }
-
-    private static ulong Signed(ulong address) => (ulong)((long)(address << 16) >> 16) & ((1UL << 57) - 1);
 
     private static ulong HostPageOf(ulong payload, ulong address, PageSize size)
         => payload | (address & (size.SizeBytes() - 1) & ~OffsetMask);

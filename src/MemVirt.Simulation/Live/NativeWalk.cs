@@ -14,6 +14,10 @@ internal struct NativeWalk(PagingSource<IdentityStage, LiveReader> source, Guest
 
     public Translation Walk(ulong address, AccessRights needed) => _source.Translate(address, needed);
 
+    public readonly bool IsEmulated(ulong address) => false;
+
+    public readonly bool TakeFlush() => false;
+
     public void Load(in PagingRegisters registers, PageDirectoryPointers pointers, uint context)
     {
         _source.Cr3 = registers.Cr3;

@@ -41,6 +41,10 @@ internal struct NestedWalk<TFormat>(
         return Translation.Fault(TranslationStatus.SecondStageMisconfigured);
     }
 
+    public readonly bool IsEmulated(ulong address) => false;
+
+    public readonly bool TakeFlush() => false;
+
     public void Load(in PagingRegisters registers, PageDirectoryPointers pointers, uint context)
     {
         _ = rules;

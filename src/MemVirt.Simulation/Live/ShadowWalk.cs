@@ -12,6 +12,7 @@ internal struct ShadowWalk(
 {
     private TwoStageSource<X64FourLevel, IdentityStage, LiveReader> _shadow = shadow;
     private PagingSource<IdentityStage, LiveReader> _own = own;
+    private long _flushes;
 
     public readonly bool IsPaging => true;
 
@@ -24,6 +25,16 @@ internal struct ShadowWalk(
 
         _shadow.Root = guest.Pager.ShadowRoot;
         return _shadow.Translate(address, needed);
+    }
+
+    public readonly bool IsEmulated(ulong address) => guest.IsShadowed() && guest.Pager.IsTableStore(address);
+
+    public bool TakeFlush()
+    {
+        long flushes = guest.Pager.Statistics.Flushes;
+        bool isNew = flushes != _flushes;
+        _flushes = flushes;
+        return isNew;
     }
 
     public void Load(in PagingRegisters registers, PageDirectoryPointers pointers, uint context)
