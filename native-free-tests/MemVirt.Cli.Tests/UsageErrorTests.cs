@@ -88,7 +88,7 @@ public sealed class UsageErrorTests
     [InlineData("there is no such flag; write cr0.wp, cr4.smep", "walk --set cr4.pae")]
     [InlineData("the same bit is both set and cleared", "walk --set guest.pte.user --clear guest.pte.user")]
     [InlineData("--regimes leaves ept out", "walk --regimes npt --clear ept.pte.write")]
-    [InlineData("follows guests with CR0.WP set only", "walk --regimes shadow --clear cr0.wp")]
+    [InlineData("shadow paging does not follow both", "walk --regimes shadow --clear cr0.wp --set cr4.smap")]
     [InlineData("a physical address has 32 to 52 bits", "walk --physical-bits 53")]
     [InlineData("--physical-bits 31: write a whole number of at least 32", "walk --physical-bits 31")]
     [InlineData("no address bit is reserved", "walk --physical-bits 52 --set guest.pte.reserved")]

@@ -166,10 +166,10 @@ public sealed class WalkTests
         => Assert.All(Regimes(options.Split(' ')), regime => Assert.False(LastWalk(regime).TryGetProperty("fault", out _)));
 
     [Fact]
-    public void Without_CR0_WP_shadow_paging_is_left_out_with_a_word()
+    public void With_SMAP_and_without_CR0_WP_shadow_paging_is_left_out_with_a_word()
     {
-        CliOutcome outcome = Cli.Run("walk", "--clear", "cr0.wp");
-        Assert.Contains("shadow is left out: the shadow pager follows guests with CR0.WP set only", outcome.Output, StringComparison.Ordinal);
+        CliOutcome outcome = Cli.Run("walk", "--clear", "cr0.wp", "--set", "cr4.smap");
+        Assert.Contains("shadow is left out: the shadow pager does not follow CR4.SMAP with CR0.WP clear", outcome.Output, StringComparison.Ordinal);
         Assert.DoesNotContain("shadow:", outcome.Output, StringComparison.Ordinal);
     }
 

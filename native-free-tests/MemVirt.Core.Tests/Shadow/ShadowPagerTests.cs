@@ -188,7 +188,7 @@ public sealed class ShadowPagerTests : IDisposable
     }
 
     [Theory]
-    [InlineData(0UL, Cr4.PhysicalAddressExtension)]
+    [InlineData(0UL, Cr4.PhysicalAddressExtension | Cr4.SupervisorAccessPrevention)]
     [InlineData(Cr0.WriteProtect, Cr4.PhysicalAddressExtension | Cr4.ProtectionKeysUser)]
     [InlineData(Cr0.WriteProtect, Cr4.PhysicalAddressExtension | Cr4.LinearAddress57)]
     public void Registers_that_it_cannot_follow_are_refused(ulong cr0, ulong cr4)

@@ -94,9 +94,10 @@ internal static class WalkCommand
             }
         }
 
-        if ((registers.Cr0 & Cr0.WriteProtect) == 0 && regimes is [Regime.Shadow])
+        if (!WalkRunner.IsShadowed(in registers) && regimes is [Regime.Shadow])
         {
-            throw CommandException.Usage("--clear cr0.wp: shadow paging follows guests with CR0.WP set only; choose another of --regimes");
+            throw CommandException.Usage(
+                "--clear cr0.wp --set cr4.smap: shadow paging does not follow both; choose another of --regimes");
         }
 
         return new MadeAccess(

@@ -72,14 +72,18 @@ internal static class WalkRunner
             ? builtIn.Open
             : () => TraceOpening.Open(path);
 
+    /// <summary>Whether shadow paging follows a guest with these registers, which are of four-level paging without protection keys.</summary>
+    internal static bool IsShadowed(in PagingRegisters registers)
+        => (registers.Cr0 & Cr0.WriteProtect) != 0 || (registers.Cr4 & Cr4.SupervisorAccessPrevention) == 0;
+
     private static List<AccessExplanation> OfTables(MadeAccess made, WalkRequest request, List<string> notes)
     {
         var explained = new List<AccessExplanation>();
         foreach (Regime regime in request.Regimes)
         {
-            if (regime == Regime.Shadow && (made.Registers.Cr0 & Cr0.WriteProtect) == 0)
+            if (regime == Regime.Shadow && !IsShadowed(made.Registers))
             {
-                notes.Add("shadow is left out: the shadow pager follows guests with CR0.WP set only.");
+                notes.Add("shadow is left out: the shadow pager does not follow CR4.SMAP with CR0.WP clear.");
                 continue;
             }
 

@@ -6,15 +6,18 @@ namespace MemVirt.Core.Access;
 
 /// <summary>
 /// Which accesses the entries of a guest allow under its control registers (Intel SDM Vol. 3A §4.6): a table of all accesses and
-/// rights, so that the check of an access is one lookup. Changed in place when a register changes; no call allocates.
+/// rights for each value of CR0.WP, CR4.SMEP and CR4.SMAP, so that the check of an access is one lookup. Changed in place when a register
+/// changes; no call allocates.
 /// </summary>
 public sealed class AccessPolicy
 {
     private const int AccessKinds = 128;
     private const int RightsMask = 31;
+    private static readonly uint[][] Tables =
+        [.. Enumerable.Range(0, 8).Select(controls => Table((controls & 1) != 0, (controls & 2) != 0, (controls & 4) != 0))];
 
     // Bit r of word n says that an access that needs n is denied by a page that grants r.
-    private readonly uint[] _denied = new uint[AccessKinds];
+    private uint[] _denied = Tables[0];
     private uint _userKeys;
     private uint _supervisorKeys;
     private bool _hasKeys;
@@ -27,7 +30,7 @@ public sealed class AccessPolicy
     /// <summary>Whether supervisor mode writes to read-only pages: CR0.WP is 0.</summary>
     public bool SupervisorIgnoresReadOnly => !_writeProtect;
 
-    /// <summary>Follows the control registers, PKRU and IA32_PKRS. Cost: some microseconds where the registers changed, for it fills a table.</summary>
+    /// <summary>Follows the control registers, PKRU and IA32_PKRS. Cost: some nanoseconds.</summary>
     public void Update(in PagingRegisters registers)
     {
         PagingMode mode = registers.Mode;
@@ -37,17 +40,7 @@ public sealed class AccessPolicy
         _writeProtect = (registers.Cr0 & Cr0.WriteProtect) != 0;
         _fetchIsReported = smep || noExecute;
         UpdateKeys(in registers);
-        for (int needed = 0; needed < AccessKinds; needed++)
-        {
-            uint denied = 0;
-            for (int rights = 0; rights <= RightsMask; rights++)
-            {
-                bool allowed = Allows((AccessRights)needed, (AccessRights)rights, _writeProtect, smep, smap);
-                denied |= allowed ? 0 : 1u << rights;
-            }
-
-            _denied[needed] = denied;
-        }
+        _denied = Tables[(_writeProtect ? 1 : 0) | (smep ? 2 : 0) | (smap ? 4 : 0)];
     }
 
     /// <summary>Follows PKRU, IA32_PKRS and the bits of CR4 that switch protection keys on. Cost: some nanoseconds.</summary>
@@ -86,6 +79,21 @@ public sealed class AccessPolicy
     public PageFaultErrorCode Protection(AccessRights needed, AccessRights rights, int protectionKey)
         => NotPresent(needed) | PageFaultErrorCode.Present
            | (KeyDenies(needed, rights, protectionKey) ? PageFaultErrorCode.ProtectionKey : 0);
+
+    private static uint[] Table(bool writeProtect, bool smep, bool smap)
+    {
+        var table = new uint[AccessKinds];
+        for (int needed = 0; needed < AccessKinds; needed++)
+        {
+            for (int rights = 0; rights <= RightsMask; rights++)
+            {
+                bool allowed = Allows((AccessRights)needed, (AccessRights)rights, writeProtect, smep, smap);
+                table[needed] |= allowed ? 0 : 1u << rights;
+            }
+        }
+
+        return table;
+    }
 
     private static bool Allows(AccessRights needed, AccessRights rights, bool writeProtect, bool smep, bool smap)
     {

@@ -14,8 +14,9 @@ namespace MemVirt.Core.Shadow;
 /// faults from the guest's own. Guest tables at level 1 and up are write-protected; leaf tables go out of sync when their page
 /// is mapped writable again; the third write to a protected table without a use in between removes its shadow; the shadow leaf is writable when
 /// the guest's dirty bit is set; pages larger in the guest than in the host are split by direct tables; an address without
-/// memory is remembered in the shadow leaf. As KVM's, it follows four-level guests with CR0.WP set, and no protection keys. Memory besides
-/// the tables: 17 to 20 bytes for each host page mapped, 16 for each further leaf that maps it, and 49 to 56 bytes a shadow page.
+/// memory is remembered in the shadow leaf; while CR0.WP is clear, a read-only page that a supervisor writes is the supervisor's alone.
+/// It follows four-level guests without protection keys, and not SMAP with CR0.WP clear. Memory besides the tables: 17 to 20 bytes for
+/// each host page mapped, 16 for each further leaf that maps it, and 49 to 56 bytes a shadow page.
 /// </summary>
 public sealed partial class ShadowPager
 {
@@ -26,6 +27,7 @@ public sealed partial class ShadowPager
     private readonly RecentRoots _roots = new();
     private readonly int _backingLevel;
     private int _mmioGeneration;
+    private (bool IgnoresReadOnly, bool Smep) _supervisor;
     private int _rootPage;
 
     /// <summary>Shadow paging of a guest, its shadow tables taken from <paramref name="hostFrames"/>.</summary>
@@ -46,7 +48,7 @@ public sealed partial class ShadowPager
         ArgumentOutOfRangeException.ThrowIfLessThan(pool.MaxPages, 64);
         _guest = guest;
         _rules = rules;
-        _tables = new ShadowTables(host, guest, hostFrames, pool, _rules.Entries, Statistics);
+        _tables = new ShadowTables(host, guest, hostFrames, pool, _rules, Statistics);
         _backingLevel = guest.BackingSize.LeafLevel();
     }
 
@@ -91,7 +93,8 @@ public sealed partial class ShadowPager
 
     /// <summary>Whether shadow paging follows a guest with these rules.</summary>
     internal static bool Follows(GuestRules rules)
-        => rules.Mode == PagingMode.FourLevel && !rules.Policy.SupervisorIgnoresReadOnly && !rules.ProtectionKeys;
+        => rules.Mode == PagingMode.FourLevel && !rules.ProtectionKeys
+           && !(rules.Policy.SupervisorIgnoresReadOnly && rules.SupervisorAccessPrevention);
 
     /// <summary>Forgets every shadow page, for the guest's tables may have been written unseen, and loads a root. The TLB must be flushed.</summary>
     internal void Restart(ulong cr3)
@@ -103,6 +106,18 @@ public sealed partial class ShadowPager
 
     /// <summary>What the guest's registers make of its tables and accesses.</summary>
     internal GuestRules Rules => _rules;
+
+    /// <summary>The rules follow other registers now, the root is the same. Returns whether the guest's TLBs must be flushed.</summary>
+    internal bool RulesChanged()
+    {
+        bool flush = ForgetSupervisorLeaves();
+        if (flush)
+        {
+            ObtainRoot(ref flush);
+        }
+
+        return Flushing(flush);
+    }
 
     /// <summary>
     /// The guest loads CR3 with bit 63 set. A value that is neither current nor one of the three loaded before it has the leaf tables
@@ -116,7 +131,7 @@ public sealed partial class ShadowPager
     {
         CheckRules();
         bool isKept = _roots.Load(cr3);
-        bool flush = _tables.MakeRoom(keep: -1);
+        bool flush = ForgetSupervisorLeaves() | _tables.MakeRoom(keep: -1);
         ObtainRoot(ref flush);
         flush |= !isKept && _tables.Synchronise(CurrentRoot);
         return Flushing(flush);
@@ -262,7 +277,8 @@ public sealed partial class ShadowPager
         }
 
         long unsyncs = Statistics.Unsyncs;
-        bool changed = _tables.SetLeaf(leafPage, leafOffset, gpa, hpa, path.Entry, LeafCause.Fault);
+        LeafCause cause = isStore && (path.Rights & AccessRights.Write) == 0 ? LeafCause.SupervisorStore : LeafCause.Fault;
+        bool changed = _tables.SetLeaf(leafPage, leafOffset, gpa, hpa, path.Entry, cause);
         bool isUnsync = Statistics.Unsyncs != unsyncs;
         Statistics.FaultsFixed += changed ? 1 : 0;
         Statistics.FaultsSpurious += changed ? 0 : 1;
@@ -370,8 +386,23 @@ public sealed partial class ShadowPager
         if (!Follows(_rules))
         {
             throw new NotSupportedException(
-                "Shadow paging follows guests with four-level paging, CR0.WP = 1 and CR4.PKE = CR4.PKS = 0; use EPT or NPT for others.");
+                "Shadow paging follows guests with four-level paging, CR4.PKE = CR4.PKS = 0, and CR0.WP = 1 or CR4.SMAP = 0; "
+                + "use EPT or NPT for others.");
         }
+    }
+
+    /// <summary>Forgets every shadow page where leaves stand for CR0.WP and CR4.SMEP as they were; KVM's roles hold both.</summary>
+    private bool ForgetSupervisorLeaves()
+    {
+        (bool, bool) supervisor = (_rules.Policy.SupervisorIgnoresReadOnly, _rules.SupervisorExecutionPrevention);
+        bool areWrong = supervisor != _supervisor && _tables.HasSupervisorLeaves;
+        _supervisor = supervisor;
+        if (areWrong)
+        {
+            _tables.ZapAll();
+        }
+
+        return areWrong;
     }
 
     /// <summary>Whether the guest's own tables deny an access.</summary>
@@ -402,8 +433,9 @@ public sealed partial class ShadowPager
             if (level == 0)
             {
                 LastFaultAddress = MmioEntries.FrameOf(entry) | (address & 0xFFF);
+                AccessRights rights = MmioEntries.RightsOf(entry);
                 return MmioEntries.IsMmio(entry) && MmioEntries.GenerationOf(entry) == _mmioGeneration
-                       && !_rules.Policy.Denies(needed, MmioEntries.RightsOf(entry), protectionKey: 0);
+                       && (needed & AccessRights.Write & ~rights) == 0 && !_rules.Policy.Denies(needed, rights, protectionKey: 0);
             }
 
             if (!X64FourLevel.IsPresent(entry) || X64FourLevel.IsLeaf(entry, level))

@@ -2,6 +2,7 @@ using MemVirt.Core.Access;
 using MemVirt.Core.Addresses;
 using MemVirt.Core.Formats;
 using MemVirt.Core.Memory;
+using MemVirt.Core.Sources;
 
 namespace MemVirt.Core.Shadow;
 
@@ -17,11 +18,11 @@ internal sealed partial class ShadowTables
     private readonly ShadowPageSet _pages;
     private readonly List<int> _outOfSync = [];
     private readonly ShadowPoolOptions _pool;
-    private readonly EntryRules _rules;
+    private readonly GuestRules _rules;
     private readonly ShadowStatistics _statistics;
 
     internal ShadowTables(
-        SparseMemory host, GuestMemory guest, FrameAllocator hostFrames, ShadowPoolOptions pool, EntryRules rules, ShadowStatistics statistics)
+        SparseMemory host, GuestMemory guest, FrameAllocator hostFrames, ShadowPoolOptions pool, GuestRules rules, ShadowStatistics statistics)
     {
         (_host, _guest, _pool, _rules, _statistics) = (host, guest, pool, rules, statistics);
         _pages = new ShadowPageSet(host, hostFrames, pool.ReusesTables);
@@ -35,6 +36,9 @@ internal sealed partial class ShadowTables
     internal IWriteLog? WriteLog { get; set; }
 
     internal int Count => _pages.Count;
+
+    /// <summary>Whether leaves may be there that <see cref="LeafCause.SupervisorStore"/> made: they stand for CR0.WP and CR4.SMEP as they were.</summary>
+    internal bool HasSupervisorLeaves { get; private set; }
 
     internal long IndexBytes => _pages.IndexBytes + DisallowedLargePages.Bytes + (_outOfSync.Capacity * sizeof(int));
 
@@ -122,6 +126,13 @@ internal sealed partial class ShadowTables
         AccessRights rights = X64FourLevel.LeafRights(guestLeaf) & _pages[index].Role.Rights;
         ulong entryAddress = _pages[index].Table + entryOffset;
         ulong present = _host.Read(entryAddress);
+        if (cause == LeafCause.SupervisorStore)
+        {
+            AccessRights withheld = AccessRights.User | (_rules.SupervisorExecutionPrevention ? AccessRights.Execute : AccessRights.None);
+            rights = (rights | AccessRights.Write) & ~withheld;
+            HasSupervisorLeaves = true;
+        }
+
         ulong page = hpa & ~((1UL << TableGeometry.ShiftOf(level)) - 1);
         bool isWritable = X64FourLevel.IsPresent(present) && X64FourLevel.IsLeaf(present, level)
                           && (present & X64FourLevel.Writable) != 0 && TableGeometry.PageAddress(present, level) == page;
@@ -212,6 +223,8 @@ internal sealed partial class ShadowTables
         {
             Zap(_pages.Oldest);
         }
+
+        HasSupervisorLeaves = false;
     }
 
     /// <summary>

@@ -97,7 +97,7 @@ internal sealed partial class ShadowTables
 
         switch (cause)
         {
-            case LeafCause.Fault:
+            case LeafCause.Fault or LeafCause.SupervisorStore:
                 LetGoOutOfSync(first);
                 return true;
             case LeafCause.Prefetch:
@@ -189,7 +189,7 @@ internal sealed partial class ShadowTables
         ulong gpa = TableGeometry.PageAddress(guestEntry, 0);
         if (X64FourLevel.IsPresent(guestEntry)
             && (guestEntry & X64FourLevel.AccessedBit) != 0
-            && (guestEntry & _rules.Reserved(0, isLeaf: true)) == 0
+            && (guestEntry & _rules.Entries.Reserved(0, isLeaf: true)) == 0
             && _guest.TryResolve(gpa, out ulong hpa)
             && TableGeometry.PageAddress(shadow, 0) == TableGeometry.PageAddress(hpa, 0))
         {

@@ -73,10 +73,26 @@ public sealed class GuestRules
     /// <summary>What decides memory types; null, as at first, where nobody asks for them.</summary>
     public MemoryTypeRules? MemoryTypes { get; set; }
 
+    /// <summary>CR4.SMEP.</summary>
+    internal bool SupervisorExecutionPrevention => (_cr4 & Cr4.SupervisorExecutionPrevention) != 0;
+
+    /// <summary>CR4.SMAP.</summary>
+    internal bool SupervisorAccessPrevention => (_cr4 & Cr4.SupervisorAccessPrevention) != 0;
+
     /// <summary>
-    /// The rules of shadow tables for this guest: its policy and CR4.PGE, which follow its registers, and the host's entries.
+    /// The rules of shadow tables for this guest: its policy and CR4.PGE, which follow its registers, but CR0.WP, which is set; and the
+    /// host's entries.
     /// </summary>
-    internal GuestRules OfShadowTables() => _ofShadowTables ??= new GuestRules { Policy = Policy, GlobalPages = GlobalPages };
+    internal GuestRules OfShadowTables()
+    {
+        if (_ofShadowTables is null)
+        {
+            _ofShadowTables = new GuestRules();
+            RefillShadowTables(new PagingRegisters { Cr0 = _cr0, Cr4 = _cr4, Efer = _efer });
+        }
+
+        return _ofShadowTables;
+    }
 
     /// <summary>Follows the registers. Cost: some nanoseconds, unless CR0, CR4 or EFER changed.</summary>
     public void Update(in PagingRegisters registers)
@@ -98,12 +114,8 @@ public sealed class GuestRules
         LargePages32 = (registers.Cr4 & Cr4.PageSizeExtensions) != 0;
         ProtectionKeys = (registers.Cr4 & (Cr4.ProtectionKeysUser | Cr4.ProtectionKeysSupervisor)) != 0;
         GlobalPages = (registers.Cr4 & Cr4.PageGlobalEnable) != 0;
-        if (_ofShadowTables is not null)
-        {
-            _ofShadowTables.GlobalPages = GlobalPages;
-        }
-
         Policy.Update(in registers);
+        RefillShadowTables(in registers);
         bool noExecute = (registers.Efer & Efer.NoExecuteEnable) != 0;
         switch (Mode)
         {
@@ -116,6 +128,15 @@ public sealed class GuestRules
             default:
                 X64FourLevel.SetRules(Entries, _features, noExecute);
                 break;
+        }
+    }
+
+    private void RefillShadowTables(in PagingRegisters registers)
+    {
+        if (_ofShadowTables is { } rules)
+        {
+            rules.GlobalPages = GlobalPages;
+            rules.Policy.Update(registers with { Cr0 = registers.Cr0 | Cr0.WriteProtect });
         }
     }
 

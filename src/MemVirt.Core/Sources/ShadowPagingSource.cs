@@ -11,8 +11,8 @@ namespace MemVirt.Core.Sources;
 
 /// <summary>
 /// Shadow paging for a full virtual processor. While its registers are ones that <see cref="ShadowPager"/> follows (four-level paging,
-/// CR0.WP set, no protection keys) its tables are shadowed; while they are not, they are walked as they are, over what backs its memory.
-/// Each time the guest comes back, the shadow begins anew.
+/// no protection keys, not SMAP while CR0.WP is clear) its tables are shadowed; while they are not, they are walked as they are, over what
+/// backs its memory. Each time the guest comes back, the shadow begins anew.
 /// </summary>
 public struct ShadowPagingSource<TReader> : IPagingSource
     where TReader : struct, ITableReader
@@ -85,7 +85,7 @@ public struct ShadowPagingSource<TReader> : IPagingSource
     public readonly bool HasTableCaches => false;
 
     /// <inheritdoc/>
-    public readonly AccessPolicy Policy => _rules.Policy;
+    public readonly AccessPolicy Policy => _isShadowed ? _shadowed.Policy : _rules.Policy;
 
     /// <inheritdoc/>
     public readonly int LinearAddressBits => _walked.LinearAddressBits;
@@ -112,6 +112,10 @@ public struct ShadowPagingSource<TReader> : IPagingSource
         {
             _pager.Restart(Root(registers.Cr3));
             _asksForFlush = true;
+        }
+        else if (_isShadowed)
+        {
+            _asksForFlush |= _pager.RulesChanged();
         }
     }
 

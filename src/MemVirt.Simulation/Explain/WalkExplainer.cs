@@ -25,7 +25,7 @@ public static class WalkExplainer
     /// <summary>Explains an access under a regime.</summary>
     /// <param name="regime">The regime.</param>
     /// <param name="setup">The access and its tables.</param>
-    /// <exception cref="NotSupportedException">Shadow paging of a guest whose registers it does not follow (CR0.WP is 0).</exception>
+    /// <exception cref="NotSupportedException">Shadow paging of a guest whose registers it does not follow (CR0.WP is 0 and CR4.SMAP is 1).</exception>
     /// <exception cref="ArgumentException">An edit is for an entry that the walk does not pass.</exception>
     public static AccessExplanation Explain(Regime regime, WalkSetup setup)
     {
