@@ -9,6 +9,8 @@ namespace MemVirt.Cli.Guests;
 /// <summary>Hands what a running guest does to the comparisons, one a machine.</summary>
 internal sealed class LiveObserver(IReadOnlyList<LiveComparison> comparisons) : IExecutionObserver
 {
+    private readonly LiveComparison[] _comparisons = [.. comparisons];
+
     /// <summary>References and instructions so far.</summary>
     public long References { get; private set; }
 
@@ -16,7 +18,7 @@ internal sealed class LiveObserver(IReadOnlyList<LiveComparison> comparisons) : 
     {
         References += references.Length + instructions;
         ReadOnlySpan<MemoryReference> packed = MemoryMarshal.Cast<ulong, MemoryReference>(references);
-        foreach (LiveComparison comparison in comparisons)
+        foreach (LiveComparison comparison in _comparisons)
         {
             comparison.Run(packed, instructions);
         }
@@ -24,7 +26,7 @@ internal sealed class LiveObserver(IReadOnlyList<LiveComparison> comparisons) : 
 
     public void Registers(in PagingRegisters registers, PageDirectoryPointers pointers)
     {
-        foreach (LiveComparison comparison in comparisons)
+        foreach (LiveComparison comparison in _comparisons)
         {
             comparison.Load(in registers, pointers);
         }
@@ -32,7 +34,7 @@ internal sealed class LiveObserver(IReadOnlyList<LiveComparison> comparisons) : 
 
     public void LoadedCr3(ushort process, bool keeps)
     {
-        foreach (LiveComparison comparison in comparisons)
+        foreach (LiveComparison comparison in _comparisons)
         {
             comparison.SwitchTo(process, keeps);
         }
@@ -40,7 +42,7 @@ internal sealed class LiveObserver(IReadOnlyList<LiveComparison> comparisons) : 
 
     public void Invalidated(ulong linear)
     {
-        foreach (LiveComparison comparison in comparisons)
+        foreach (LiveComparison comparison in _comparisons)
         {
             comparison.Invalidate(linear);
         }
@@ -48,7 +50,7 @@ internal sealed class LiveObserver(IReadOnlyList<LiveComparison> comparisons) : 
 
     public void InvalidatedAll()
     {
-        foreach (LiveComparison comparison in comparisons)
+        foreach (LiveComparison comparison in _comparisons)
         {
             comparison.InvalidateAll();
         }
@@ -56,7 +58,7 @@ internal sealed class LiveObserver(IReadOnlyList<LiveComparison> comparisons) : 
 
     public void Count(ExecutionEvent happened)
     {
-        foreach (LiveComparison comparison in comparisons)
+        foreach (LiveComparison comparison in _comparisons)
         {
             Count(comparison, happened);
         }

@@ -78,11 +78,14 @@ internal abstract class RegimeSimulation(RegimeHardware hardware)
     }
 
     /// <summary>Runs references of whatever context is current; who feeds them counts them.</summary>
-    internal void Feed(ReadOnlySpan<MemoryReference> references)
+    /// <param name="references">The references.</param>
+    /// <param name="clock">When the simulation fed before ended; set to when this one ends.</param>
+    internal void Feed(ReadOnlySpan<MemoryReference> references, ref long clock)
     {
-        long start = Stopwatch.GetTimestamp();
         RunAll(references);
-        Ticks += Stopwatch.GetTimestamp() - start;
+        long now = Stopwatch.GetTimestamp();
+        Ticks += now - clock;
+        clock = now;
     }
 
     /// <summary>Runs references of one process, none left out.</summary>

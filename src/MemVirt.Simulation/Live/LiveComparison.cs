@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using MemVirt.Core.Addresses;
 using MemVirt.Core.Formats;
 using MemVirt.Core.Memory;
@@ -19,6 +20,7 @@ namespace MemVirt.Simulation.Live;
 /// </summary>
 public sealed class LiveComparison : IDisposable
 {
+    private const int RecentPages = 256;
     private const int Reasons = (int)ExitReason.DeviceMemory + 1;
     private readonly MachineDescription _machine;
     private readonly LiveGuest _guest;
@@ -28,7 +30,7 @@ public sealed class LiveComparison : IDisposable
     private readonly RegimeHardware[] _hardware;
     private readonly long[] _exits = new long[Reasons];
     private readonly HashSet<ulong> _pages = [];
-    private ulong _lastPage = ulong.MaxValue;
+    private readonly ulong[] _recentPages = [.. Enumerable.Repeat(ulong.MaxValue, RecentPages)];
     private readonly SparseMemory _secondStage = new();
     private PagingRegisters _registers;
     private long _instructions;
@@ -86,9 +88,10 @@ public sealed class LiveComparison : IDisposable
 
             _crossings += reference.CrossesPage ? 1 : 0;
             ulong page = reference.LinearAddress48 >> 12;
-            if (page != _lastPage)
+            ref ulong recent = ref _recentPages[page & (RecentPages - 1)];
+            if (recent != page)
             {
-                _lastPage = page;
+                recent = page;
                 _pages.Add(page);
             }
         }
@@ -101,10 +104,11 @@ public sealed class LiveComparison : IDisposable
         }
 
         bool reads = _sinceReading >= SliceRecorder.Granule;
+        long clock = Stopwatch.GetTimestamp();
         for (int i = 0; i < _simulations.Length; i++)
         {
             LiveSimulation simulation = _simulations[i];
-            simulation.Feed(references);
+            simulation.Feed(references, ref clock);
             simulation.Retire(instructions);
             simulation.CountData(data);
             simulation.Hardware.L1i.Lookups += instructions;

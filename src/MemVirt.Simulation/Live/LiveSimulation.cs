@@ -18,6 +18,15 @@ internal abstract class LiveSimulation(RegimeHardware hardware) : RegimeSimulati
 
     private protected uint Context { get; private set; } = 1;
 
+    /// <summary>No page of 4 KiB.</summary>
+    private protected const ulong NoPage = ulong.MaxValue;
+
+    /// <summary>
+    /// The page of the last data reference, which the L1 data TLB holds as the most recent of its set: another access to it hits and changes
+    /// nothing.
+    /// </summary>
+    private protected ulong LastPage { get; set; } = NoPage;
+
     private readonly uint[] _ofProcess = new uint[1 << PcidBits];
     private uint _last = 1;
 
@@ -52,6 +61,7 @@ internal abstract class LiveSimulation(RegimeHardware hardware) : RegimeSimulati
         }
 
         Context = number;
+        LastPage = NoPage;
         ContextChanged();
     }
 
@@ -59,6 +69,7 @@ internal abstract class LiveSimulation(RegimeHardware hardware) : RegimeSimulati
     internal void Invalidate(ulong address)
     {
         address &= MemoryReference.AddressMask;
+        LastPage = NoPage;
         foreach (uint context in (ReadOnlySpan<uint>)[Context, GlobalContext])
         {
             Hardware.L1i.Drop(address, context);
@@ -79,6 +90,7 @@ internal abstract class LiveSimulation(RegimeHardware hardware) : RegimeSimulati
     /// <summary>Everything goes; the contexts stay.</summary>
     private protected void ClearHardware()
     {
+        LastPage = NoPage;
         Hardware.L1i.Clear();
         Hardware.L1d.Clear();
         Hardware.L2?.Clear();
@@ -106,9 +118,11 @@ internal sealed class LiveSimulation<TWalk>(TWalk walk, RegimeHardware hardware)
     where TWalk : struct, ILiveWalk
 {
     private const ulong OffsetMask = 0xFFF;
+    private const int PageShift = 12;
     private TWalk _walk = walk;
     private PagingRegisters _registers;
     private PageDirectoryPointers _pointers;
+    private ulong _lastPayload;
 
     internal override void Load(in PagingRegisters registers, PageDirectoryPointers pointers)
     {
@@ -162,12 +176,18 @@ internal sealed class LiveSimulation<TWalk>(TWalk walk, RegimeHardware hardware)
             bool store = reference.Kind == ReferenceKind.Store;
             AccessRights needed = Privilege | (store ? AccessRights.Write : AccessRights.Read);
             Hardware.L1d.Lookups++;
-            ulong page = Translate(Hardware.L1d, address, needed, store);
-            Hardware.DataCaches?.AccessByData((page & ~OffsetMask) | (address & OffsetMask));
+            if (address >> PageShift != LastPage || (store && (_lastPayload & TlbLevel.StoreOk) == 0))
+            {
+                _lastPayload = Translate(Hardware.L1d, address, needed, store);
+                LastPage = _lastPayload == 0 ? NoPage : address >> PageShift;
+            }
+
+            Hardware.DataCaches?.AccessByData((_lastPayload & ~OffsetMask) | (address & OffsetMask));
             if (reference.CrossesPage)
             {
                 Crossings++;
                 Hardware.L1d.Lookups++;
+                LastPage = NoPage;
                 Translate(Hardware.L1d, (address + (ulong)reference.SizeBytes - 1) & ~OffsetMask & MemoryReference.AddressMask, needed, store);
             }
         }
