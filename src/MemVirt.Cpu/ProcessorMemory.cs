@@ -225,7 +225,7 @@ internal sealed unsafe partial class Processor
             return null;
         }
 
-        BeforeWalk();
+        BeforeStore(access);
         Translation translation = _mmu.TranslateBeyondFront(GuestVirtualAddress.FromValid(linear), access);
         ulong hpa = translation.HostPage | (linear & PageMask);
         if (translation.Status != TranslationStatus.Ok || (Space.Watch.Of(hpa) & (AccessRights)access) != 0)
@@ -306,7 +306,7 @@ internal sealed unsafe partial class Processor
     /// <summary>Translates the one or two pages of an access before a byte of it is touched.</summary>
     private bool TryPieces(Op* op, ulong pointer, int sizeBytes, MemoryAccess access, out Piece first, out Piece second)
     {
-        BeforeWalk();
+        BeforeStore(access);
         int inFirst = Math.Min(sizeBytes, PageBytes - (int)(pointer & PageMask));
         second = default;
         if (!TryPiece(op, pointer, inFirst, access, out first))

@@ -29,6 +29,7 @@ internal sealed unsafe partial class Processor
             }
 
             _observedRetired = Retired;
+            Space.FaultAnnouncement = value is null ? null : FlushObserved;
         }
     }
 
@@ -48,10 +49,13 @@ internal sealed unsafe partial class Processor
         _logged = 0;
     }
 
-    /// <summary>Hands over what came before an access that may walk, and have flags set, or tables by the VMM: it finds them as they were.</summary>
-    private void BeforeWalk()
+    /// <summary>
+    /// Hands over what came before a store that may set a dirty flag, or be the first of several to a guest table: it finds the tables as
+    /// they were. What the VMM does to shadow tables it announces itself.
+    /// </summary>
+    private void BeforeStore(MemoryAccess access)
     {
-        if (_observer is not null)
+        if (_observer is not null && access == MemoryAccess.Write)
         {
             FlushObserved();
         }

@@ -378,7 +378,6 @@ internal sealed unsafe partial class Processor
     [MethodImpl(MethodImplOptions.NoInlining)]
     internal bool TryFetch(ulong linear, out HostPhysicalAddress hpa)
     {
-        BeforeWalk();
         while (true)
         {
             Translation translation = _mmu.TranslateBeyondFront(GuestVirtualAddress.FromValid(linear), MemoryAccess.Fetch);

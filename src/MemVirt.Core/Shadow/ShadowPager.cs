@@ -87,6 +87,9 @@ public sealed partial class ShadowPager
         set => _tables.WriteLog = value;
     }
 
+    /// <summary>Called before a fault is handled, while the tables are as the access found them; null for nobody.</summary>
+    public Action? BeforeFault { get; set; }
+
     /// <summary>A pager for a processor whose registers are not yet ones that it follows; <see cref="Restart"/> comes before all else.</summary>
     internal static ShadowPager ForProcessor(SparseMemory host, GuestMemory guest, FrameAllocator hostFrames, GuestRules rules)
         => new(host, guest, hostFrames, rules, new ShadowPoolOptions());
@@ -238,6 +241,7 @@ public sealed partial class ShadowPager
     /// <param name="guestFault">Where it is the guest's own fault, that fault with its error code.</param>
     public ShadowFaultOutcome HandleFault(ulong address, AccessRights needed, bool notPresent, out Translation guestFault)
     {
+        BeforeFault?.Invoke();
         Statistics.FaultsTaken++;
         guestFault = default;
         if (notPresent && RemembersMmio(address, needed))

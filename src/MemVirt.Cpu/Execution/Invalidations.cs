@@ -16,6 +16,7 @@ internal static unsafe class Invalidations
 
         processor.Statistics.Invlpgs++;
         ulong address = processor.Address(op);
+        processor.FlushObserved();
         processor.Unit.Invlpg(processor.IsLong ? address : (uint)address);
         processor.ObserveInvlpg(address);
         return processor.LeaveAfter(op);
@@ -42,6 +43,7 @@ internal static unsafe class Invalidations
         processor.Statistics.Invpcids++;
         ulong type = processor.Register(op->Destination);
         type = processor.IsLong ? type : (uint)type;
+        processor.FlushObserved();
         if (processor.Unit.Invpcid(type, *(ulong*)descriptor, *(ulong*)(descriptor + 8)) != RegisterWriteOutcome.Done)
         {
             return processor.Raise(op, Vector.GeneralProtection);

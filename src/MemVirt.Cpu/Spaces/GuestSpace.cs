@@ -28,6 +28,13 @@ internal abstract class GuestSpace : IDisposable
     /// <summary>EPT violations or nested page faults that were handled.</summary>
     public long SecondStageFaults { get; protected set; }
 
+    /// <summary>What is called before a fault changes shadow tables; nothing under regimes that have none.</summary>
+    public virtual Action? FaultAnnouncement
+    {
+        get => null;
+        set => _ = value;
+    }
+
     /// <summary>The host-physical address of guest RAM; false where there is none.</summary>
     public abstract bool TryResolve(ulong gpa, out ulong hpa);
 

@@ -62,6 +62,13 @@ internal sealed class ShadowSpace : GuestSpace
     public ShadowStatistics Statistics => _unit.Mmu.Source.Pager.Statistics;
 
     /// <inheritdoc/>
+    public override Action? FaultAnnouncement
+    {
+        get => Pager.BeforeFault;
+        set => Pager.BeforeFault = value;
+    }
+
+    /// <inheritdoc/>
     public override bool TryResolve(ulong gpa, out ulong hpa)
     {
         bool isRam = !HasDevice(gpa & ~0xFFFUL, 4096);
