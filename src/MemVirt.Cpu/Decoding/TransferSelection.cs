@@ -14,9 +14,9 @@ internal static unsafe class TransferSelection
             Mnemonic.Call => Call(in i, op),
             Mnemonic.Ret => Return(in i, op),
             Mnemonic.Retf => FarReturn(in i, op),
-            Mnemonic.Iret => Sized(op, 2, &FarTransfers.InterruptReturn),
-            Mnemonic.Iretd => Sized(op, 4, &FarTransfers.InterruptReturn),
-            Mnemonic.Iretq => Sized(op, 8, &FarTransfers.InterruptReturn),
+            Mnemonic.Iret => Sized(op, 2, &FarReturns.InterruptReturn),
+            Mnemonic.Iretd => Sized(op, 4, &FarReturns.InterruptReturn),
+            Mnemonic.Iretq => Sized(op, 8, &FarReturns.InterruptReturn),
             Mnemonic.Loop => LoopOf(in i, op, 0),
             Mnemonic.Loope => LoopOf(in i, op, 1),
             Mnemonic.Loopne => LoopOf(in i, op, 2),
@@ -190,7 +190,7 @@ internal static unsafe class TransferSelection
             Code.Retfd or Code.Retfd_imm16 => 4,
             _ => 8,
         };
-        return &FarTransfers.Return;
+        return &FarReturns.Return;
     }
 
     private static delegate*<Processor, Op*, Op*> LoopOf(in Instruction i, Op* op, int kind)
