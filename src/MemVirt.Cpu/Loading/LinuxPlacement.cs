@@ -83,6 +83,7 @@ internal sealed class LinuxPlacement
         ulong kernelEnd = Kernel + header.InitBytes;
         ulong room = limit > kernelEnd ? limit - kernelEnd : 0;
         BootFile file = BootFile.Read(path, "the initial RAM disk", map.LowEnd, "give the guest more memory, or a smaller file");
+        CpioArchive.Check(file);
         ulong start = (limit - Math.Min(limit, file.LengthBytes)) & ~PageMask;
         if (file.LengthBytes > room || start < kernelEnd)
         {
