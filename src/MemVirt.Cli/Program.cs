@@ -1,1 +1,2 @@
+MemVirt.Cli.GuestStart.Prepare(args);
 return MemVirt.Cli.ProcessHost.Run(args);
