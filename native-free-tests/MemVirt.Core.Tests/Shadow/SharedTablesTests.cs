@@ -246,6 +246,20 @@ public sealed class SharedTablesTests : IDisposable
         Assert.Equal(AccessRights.None, X64FourLevel.Rights(_bench.LeafOf(Base + 0x1000)!.Value) & AccessRights.Write);
     }
 
+    /// <summary>A store of the shadow stack goes to a page that is read-only, and stays that.</summary>
+    [Fact]
+    public void A_store_of_the_shadow_stack_makes_no_page_writable()
+    {
+        ulong entry = _bench.EnsureEntry(Base, 0);
+        _bench.Write(entry, X64FourLevel.LeafEntry(Data, 0, AccessRights.Read | AccessRights.User, dirty: true), 0);
+        _bench.Pager.LoadRoot(_bench.Root);
+        Mmu<ShadowSource<HostTableReader>> mmu = MmuFactory.Shadow(_bench.Host, _bench.Pager);
+        const AccessRights Push = AccessRights.User | AccessRights.Write | AccessRights.ShadowStack;
+        Assert.Equal(TranslationStatus.Ok, mmu.TranslateAs(GuestVirtualAddress.Create(Base), Push).Status);
+        AccessRights rights = X64FourLevel.LeafRights(_bench.LeafOf(Base)!.Value);
+        Assert.Equal(AccessRights.User | AccessRights.ShadowStack, rights & (AccessRights.User | AccessRights.ShadowStack | AccessRights.Write));
+    }
+
     private ulong Map(ulong address, ulong gpa)
     {
         ulong entry = _bench.EnsureEntry(address, 0);

@@ -281,8 +281,7 @@ public sealed partial class ShadowPager
         }
 
         long unsyncs = Statistics.Unsyncs;
-        LeafCause cause = isStore && (path.Rights & AccessRights.Write) == 0 ? LeafCause.SupervisorStore : LeafCause.Fault;
-        bool changed = _tables.SetLeaf(leafPage, leafOffset, gpa, hpa, path.Entry, cause);
+        bool changed = _tables.SetLeaf(leafPage, leafOffset, gpa, hpa, path.Entry, CauseOf(needed, path.Rights));
         bool isUnsync = Statistics.Unsyncs != unsyncs;
         Statistics.FaultsFixed += changed ? 1 : 0;
         Statistics.FaultsSpurious += changed ? 0 : 1;
@@ -361,6 +360,11 @@ public sealed partial class ShadowPager
 
         return cost;
     }
+
+    /// <summary>A store to a read-only page that the guest's tables allow is a supervisor's with CR0.WP clear, or one of the shadow stack.</summary>
+    private static LeafCause CauseOf(AccessRights needed, AccessRights rights)
+        => (needed & (AccessRights.Write | AccessRights.ShadowStack)) == AccessRights.Write && (rights & AccessRights.Write) == 0
+            ? LeafCause.SupervisorStore : LeafCause.Fault;
 
     private ulong CurrentRoot => _roots.Current & AddressBits.Frame;
 

@@ -87,8 +87,9 @@ public sealed class GuestRules
     {
         if (_ofShadowTables is null)
         {
-            _ofShadowTables = new GuestRules();
-            RefillShadowTables(new PagingRegisters { Cr0 = _cr0, Cr4 = _cr4, Efer = _efer });
+            var rules = new GuestRules();
+            rules.ShadowTablesOf(new PagingRegisters { Cr0 = _cr0, Cr4 = _cr4, Efer = _efer });
+            _ofShadowTables = rules;
         }
 
         return _ofShadowTables;
@@ -115,7 +116,7 @@ public sealed class GuestRules
         ProtectionKeys = (registers.Cr4 & (Cr4.ProtectionKeysUser | Cr4.ProtectionKeysSupervisor)) != 0;
         GlobalPages = (registers.Cr4 & Cr4.PageGlobalEnable) != 0;
         Policy.Update(in registers);
-        RefillShadowTables(in registers);
+        _ofShadowTables?.ShadowTablesOf(in registers);
         bool noExecute = (registers.Efer & Efer.NoExecuteEnable) != 0;
         switch (Mode)
         {
@@ -131,13 +132,11 @@ public sealed class GuestRules
         }
     }
 
-    private void RefillShadowTables(in PagingRegisters registers)
+    /// <summary>Makes these the rules of shadow tables for a guest with such registers.</summary>
+    private void ShadowTablesOf(in PagingRegisters registers)
     {
-        if (_ofShadowTables is { } rules)
-        {
-            rules.GlobalPages = GlobalPages;
-            rules.Policy.Update(registers with { Cr0 = registers.Cr0 | Cr0.WriteProtect });
-        }
+        GlobalPages = (registers.Cr4 & Cr4.PageGlobalEnable) != 0;
+        Policy.Update(registers with { Cr0 = registers.Cr0 | Cr0.WriteProtect });
     }
 
     private static class OfFormat<TFormat>
