@@ -268,7 +268,8 @@ public sealed partial class ShadowPager
         ulong hpa = isMmio ? 0 : _guest.Resolve(gpa);
         int leafLevel = isMmio ? 0 : LeafLevelOf(gpa, path.Level);
         SplitsPages |= leafLevel < path.Level && !isMmio;
-        int leafPage = DescendTo(leafLevel, address, gpa, in path, ref flush);
+        LeafCause cause = CauseOf(needed, path.Rights);
+        int leafPage = DescendTo(leafLevel, address, gpa, in path, cause, ref flush);
         ulong leafOffset = TableGeometry.EntryOffset(address, leafLevel);
         bool isDirty = (path.Entry & X64FourLevel.DirtyBit) != 0;
         if (isMmio)
@@ -281,7 +282,7 @@ public sealed partial class ShadowPager
         }
 
         long unsyncs = Statistics.Unsyncs;
-        bool changed = _tables.SetLeaf(leafPage, leafOffset, gpa, hpa, path.Entry, CauseOf(needed, path.Rights));
+        bool changed = _tables.SetLeaf(leafPage, leafOffset, gpa, hpa, path.Entry, cause);
         bool isUnsync = Statistics.Unsyncs != unsyncs;
         Statistics.FaultsFixed += changed ? 1 : 0;
         Statistics.FaultsSpurious += changed ? 0 : 1;

@@ -49,10 +49,12 @@ public sealed partial class ShadowPager
     }
 
     /// <summary>Follows the shadow tables down, making and linking what is missing; every page passed counts as used.</summary>
-    private int DescendTo(int leafLevel, ulong address, ulong gpa, in GuestWalkPath path, ref bool flush)
+    private int DescendTo(int leafLevel, ulong address, ulong gpa, in GuestWalkPath path, LeafCause cause, ref bool flush)
     {
+        // Pieces that a supervisor may write are none of the same page where it is clean, or user mode's: that one's first store must fault.
         bool dirty = (path.Entry & X64FourLevel.DirtyBit) != 0;
-        AccessRights ofPiece = dirty ? path.Rights : path.Rights & ~AccessRights.Write;
+        AccessRights rightsOfPage = cause == LeafCause.SupervisorStore ? _tables.OfSupervisor(path.Rights) : path.Rights;
+        AccessRights ofPiece = dirty ? rightsOfPage : rightsOfPage & ~AccessRights.Write;
         AccessRights rights = AccessRights.Unrestricted;
         int index = _rootPage;
         for (int level = X64FourLevel.Levels - 1; level > leafLevel; level--)

@@ -48,6 +48,13 @@ internal sealed partial class ShadowTables
     internal static ShadowRole RootRole(ulong guestRoot)
         => new(guestRoot, X64FourLevel.Levels - 1, direct: false, AccessRights.Unrestricted);
 
+    /// <summary>What a leaf of <see cref="LeafCause.SupervisorStore"/> grants, of what the guest's entries grant.</summary>
+    internal AccessRights OfSupervisor(AccessRights rights)
+    {
+        AccessRights withheld = AccessRights.User | (_rules.SupervisorExecutionPrevention ? AccessRights.Execute : AccessRights.None);
+        return (rights | AccessRights.Write) & ~withheld;
+    }
+
     /// <summary>Whether each store to the frame must be seen: it holds a shadowed table of an upper level.</summary>
     internal bool HoldsUpperTable(ulong gpa) => IsUpperTable(_pages.FirstOfTable(gpa));
 
@@ -128,8 +135,7 @@ internal sealed partial class ShadowTables
         ulong present = _host.Read(entryAddress);
         if (cause == LeafCause.SupervisorStore)
         {
-            AccessRights withheld = AccessRights.User | (_rules.SupervisorExecutionPrevention ? AccessRights.Execute : AccessRights.None);
-            rights = (rights | AccessRights.Write) & ~withheld;
+            rights = OfSupervisor(rights);
             HasSupervisorLeaves = true;
         }
 
