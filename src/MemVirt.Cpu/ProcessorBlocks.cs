@@ -5,7 +5,6 @@ using MemVirt.Core.Faults;
 using MemVirt.Core.Sources;
 using MemVirt.Cpu.Decoding;
 using MemVirt.Cpu.Interrupts;
-using MemVirt.Cpu.Machine;
 using MemVirt.Cpu.Spaces;
 
 namespace MemVirt.Cpu;

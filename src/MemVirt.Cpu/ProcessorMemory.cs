@@ -1,13 +1,8 @@
 using System.Runtime.CompilerServices;
 using MemVirt.Core.Access;
 using MemVirt.Core.Addresses;
-using MemVirt.Core.Faults;
-using MemVirt.Core.Memory;
-using MemVirt.Core.Sources;
 using MemVirt.Cpu.Decoding;
 using MemVirt.Cpu.Execution;
-using MemVirt.Cpu.Interrupts;
-using MemVirt.Cpu.Spaces;
 
 namespace MemVirt.Cpu;
 

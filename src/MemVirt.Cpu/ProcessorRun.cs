@@ -1,12 +1,7 @@
 using System.Runtime.CompilerServices;
-using MemVirt.Core.Access;
-using MemVirt.Core.Addresses;
-using MemVirt.Core.Faults;
-using MemVirt.Core.Sources;
 using MemVirt.Cpu.Decoding;
 using MemVirt.Cpu.Interrupts;
 using MemVirt.Cpu.Machine;
-using MemVirt.Cpu.Spaces;
 
 namespace MemVirt.Cpu;
 

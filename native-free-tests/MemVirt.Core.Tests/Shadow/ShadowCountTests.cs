@@ -1,5 +1,4 @@
 using MemVirt.Core.Access;
-using MemVirt.Core.Addresses;
 using MemVirt.Core.Formats;
 using MemVirt.Core.Shadow;
 

@@ -6,7 +6,7 @@ using MemVirt.Simulation.Tests.Support;
 
 namespace MemVirt.Simulation.Tests.Engine;
 
-/// <summary>A level's short ways to an entry change nothing: beside it, every structure is probed in order each time.</summary>
+/// <summary>Answers, evictions and cycles are those of structures that are probed one by one, in their order, beside the level.</summary>
 public class TlbLevelTests
 {
     private const int Steps = 40_000;

@@ -7,6 +7,8 @@ using MemVirt.Cli.Rendering;
 using MemVirt.Cli.TraceAccess;
 using MemVirt.Core.Addresses;
 using MemVirt.Core.Registers;
+using MemVirt.Core.Shadow;
+using MemVirt.Core.Sources;
 using MemVirt.Simulation.Explain;
 using MemVirt.Simulation.Results;
 using MemVirt.Simulation.Traces;
@@ -72,9 +74,9 @@ internal static class WalkRunner
             ? builtIn.Open
             : () => TraceOpening.Open(path);
 
-    /// <summary>Whether shadow paging follows a guest with these registers, which are of four-level paging without protection keys.</summary>
+    /// <summary>Whether shadow paging follows a guest with these registers.</summary>
     internal static bool IsShadowed(in PagingRegisters registers)
-        => (registers.Cr0 & Cr0.WriteProtect) != 0 || (registers.Cr4 & Cr4.SupervisorAccessPrevention) == 0;
+        => ShadowPager.Follows(new GuestRules(ProcessorFeatures.Everything, registers));
 
     private static List<AccessExplanation> OfTables(MadeAccess made, WalkRequest request, List<string> notes)
     {

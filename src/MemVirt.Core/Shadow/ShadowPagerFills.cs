@@ -1,9 +1,6 @@
 using MemVirt.Core.Access;
 using MemVirt.Core.Addresses;
 using MemVirt.Core.Formats;
-using MemVirt.Core.Registers;
-using MemVirt.Core.Sources;
-using MemVirt.Core.Walking;
 
 namespace MemVirt.Core.Shadow;
 

@@ -2,7 +2,6 @@ using MemVirt.Core;
 using MemVirt.Core.Access;
 using MemVirt.Core.Addresses;
 using MemVirt.Core.Faults;
-using MemVirt.Core.Invalidation;
 using MemVirt.Core.Memory;
 using MemVirt.Core.Registers;
 using MemVirt.Core.Shadow;

@@ -11,14 +11,9 @@ namespace MemVirt.Simulation.Engine;
 internal sealed class TlbLevel
 {
     internal const ulong StoreOk = 1;
-    private const int Memos = 64;
     private readonly Probe[] _probes;
     private readonly Probe?[] _fillFor = new Probe?[3];
     private readonly TagArray[] _arrays;
-
-    // Where a page was found that the first probe does not hold. While it is the most recent of its set there, and nothing was entered that
-    // an earlier probe would find, to find it again changes nothing, so that the probes between need not be made.
-    private readonly Memo[] _memos = new Memo[Memos];
 
     /// <summary>A level of structures in which only the given sizes are ever asked to be entered.</summary>
     internal TlbLevel(IReadOnlyList<TlbStructureDescription> structures, params ReadOnlySpan<PageSize> entered)
@@ -85,43 +80,6 @@ internal sealed class TlbLevel
     /// <summary>Looks an address up. A store that finds an entry without store-ok drops it and misses.</summary>
     internal bool TryFind(ulong address, uint context, bool store, out ulong payload, out PageSize size)
     {
-        Probe[] probes = _probes;
-        if (probes.Length > 0 && IsMostRecent(probes[0], address, context, store, out payload))
-        {
-            size = probes[0].Size;
-            return true;
-        }
-
-        ref Memo memo = ref MemoOf(address, context, out ulong key);
-        if (memo.Key == key && IsMostRecent(memo.Probe!, address, context, store, out payload))
-        {
-            size = memo.Probe!.Size;
-            return true;
-        }
-
-        return TryProbes(address, context, store, ref memo, key, out payload, out size);
-    }
-
-    private static bool IsMostRecent(Probe probe, ulong address, uint context, bool store, out ulong payload)
-    {
-        ulong number = address >> (int)probe.Size;
-        bool isHit = probe.Array.IsMostRecent(TlbTag.Create(number, probe.Size, context), number, out payload)
-                     && (!store || (payload & StoreOk) != 0);
-        probe.Hits += isHit ? 1 : 0;
-        return isHit;
-    }
-
-    private ref Memo MemoOf(ulong address, uint context, out ulong key)
-    {
-        ulong page = address >> (int)PageSize.Size4K;
-        key = TlbTag.Create(page, PageSize.Size4K, context);
-        return ref _memos[page & (Memos - 1)];
-    }
-
-    private bool TryProbes(
-        ulong address, uint context, bool store, ref Memo memo, ulong key, out ulong payload, out PageSize size)
-    {
-        memo = default;
         foreach (Probe probe in _probes)
         {
             ulong number = address >> (int)probe.Size;
@@ -138,7 +96,6 @@ internal sealed class TlbLevel
                 }
 
                 probe.Hits++;
-                memo = new Memo(key, probe);
                 return true;
             }
         }
@@ -173,14 +130,6 @@ internal sealed class TlbLevel
             ulong number = address >> (int)probe.Size;
             ulong page = hostAddress & ~(probe.Size.SizeBytes() - 1);
             probe.Array.Insert(TlbTag.Create(number, probe.Size, context), number, page | storeOk);
-            if (probe.Size == PageSize.Size4K)
-            {
-                MemoOf(address, context, out _) = default;
-            }
-            else
-            {
-                Array.Clear(_memos);
-            }
         }
     }
 
@@ -213,9 +162,6 @@ internal sealed class TlbLevel
             probe.Hits = 0;
         }
     }
-
-    /// <summary>Where a page of 4 KiB was found last; the key is its tag, 0 for none.</summary>
-    private readonly record struct Memo(ulong Key, Probe? Probe);
 
     private sealed class Probe(TagArray array, PageSize size, double latency)
     {

@@ -50,15 +50,15 @@ public sealed record RegimeResult(
     public IReadOnlyDictionary<string, long>? ExitReasons { get; init; }
 
     /// <summary>
-    /// Walks of a running guest that met no entry, and are left out: the tables have changed since the reference, or the run's own TLB, larger
-    /// than the machine's, still had what shadow tables no longer hold, so that it took no fault; null, and absent from the JSON, of a trace.
+    /// Walks of a running guest that found a guest's table changed since the reference was made, and are left out; null, and absent from the
+    /// JSON, of a trace.
     /// </summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public long? OutrunWalks { get; init; }
 
     /// <summary>
-    /// References of a running guest under paging that shadow paging does not follow (32-bit, PAE, protection keys, SMAP with CR0.WP clear), whose tables
-    /// were walked as they are; null, and absent from the JSON, of a trace and of other regimes.
+    /// References of a running guest under paging that shadow paging does not follow (32-bit, PAE, protection keys, SMAP with CR0.WP clear),
+    /// whose tables were walked as they are; null, and absent from the JSON, of a trace and of other regimes.
     /// </summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public long? ReferencesNotShadowed { get; init; }
