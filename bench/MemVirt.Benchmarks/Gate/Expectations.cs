@@ -10,10 +10,11 @@ internal sealed record KernelExpectation(SortedDictionary<string, double> Ratios
 
 /// <summary>The file bench/expectations.json.</summary>
 /// <param name="Tolerance">How much greater a ratio may be, as a fraction.</param>
+/// <param name="Wide">A step of the wide reference divided by one of the reference while the core is ours alone, by processor.</param>
 /// <param name="Kernels">By name.</param>
 /// <param name="Counts">By name; exact.</param>
 internal sealed record Expectations(
-    double Tolerance, SortedDictionary<string, KernelExpectation> Kernels, SortedDictionary<string, long> Counts)
+    double Tolerance, SortedDictionary<string, double> Wide, SortedDictionary<string, KernelExpectation> Kernels, SortedDictionary<string, long> Counts)
 {
     private static readonly JsonSerializerOptions Format = new(JsonSerializerDefaults.Web)
     {

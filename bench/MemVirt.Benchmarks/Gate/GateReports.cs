@@ -17,12 +17,12 @@ internal static class GateReports
             extra = $"{each.Value.Nanoseconds:F2} ns, {each.Value.AllocatedBytes} B",
         }));
 
-    /// <summary>The ratios of a file that <see cref="SaveForGithub"/> wrote.</summary>
-    internal static IEnumerable<(string Name, double Ratio)> LoadFromGithub(string path)
-    {
-        using JsonDocument file = JsonDocument.Parse(File.ReadAllText(path));
-        return [.. file.RootElement.EnumerateArray().Select(each => (each.GetProperty("name").GetString()!, each.GetProperty("value").GetDouble()))];
-    }
+    /// <summary>Everything, for the process that asked.</summary>
+    internal static void SaveAnswer(string path, IReadOnlyDictionary<string, Measurement> measured) => Save(path, measured);
+
+    /// <summary>What <see cref="SaveAnswer"/> wrote.</summary>
+    internal static Dictionary<string, Measurement> LoadAnswer(string path)
+        => JsonSerializer.Deserialize<Dictionary<string, Measurement>>(File.ReadAllText(path)) ?? [];
 
     /// <summary>The members of BenchmarkDotNet's full JSON report that its readers use.</summary>
     internal static void SaveForBenchmarkDotNet(string path, IReadOnlyDictionary<string, Measurement> measured)
