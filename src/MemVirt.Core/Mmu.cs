@@ -56,9 +56,15 @@ public abstract class Mmu
     public bool TryTranslate(GuestVirtualAddress gva, MemoryAccess access, out HostPhysicalAddress hpa)
     {
         ulong tag = DirectTlb.TagOf(gva.PageNumber(PageSize.Size4K), _frontPrefix);
-        bool found = _front.TryFind(tag, access, out ulong hostPage);
+        if (!_front.TryFind(tag, access, out ulong hostPage))
+        {
+            // Not composed for nothing: what was found would then be kept in a register, and tested a second time.
+            hpa = default;
+            return false;
+        }
+
         hpa = HostPhysicalAddress.FromValid(hostPage | gva.OffsetIn(PageSize.Size4K));
-        return found;
+        return true;
     }
 
     /// <summary>Translates past the front, with all there is to say of a fault. On success the page is the 4 KiB piece accessed.</summary>
