@@ -41,7 +41,7 @@ internal static class ComparisonReport
             if (regime.ReferencesNotShadowed > Seldom * regime.References)
             {
                 yield return NumberText.Line(
-                    $"{Heading(regime.Regime)}: {regime.ReferencesNotShadowed:N0} of {regime.References:N0} references ran under paging that shadow paging does not follow (32-bit, PAE, protection keys, SMAP with CR0.WP clear); their tables were walked as they are, without its faults.");
+                    $"{Heading(regime.Regime)}: {regime.ReferencesNotShadowed:N0} of {regime.References:N0} references ran under paging that shadow paging does not follow (protection keys, SMAP with CR0.WP clear); their tables were walked as they are, without its faults.");
             }
         }
     }

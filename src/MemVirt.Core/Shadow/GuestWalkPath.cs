@@ -9,17 +9,23 @@ namespace MemVirt.Core.Shadow;
 /// <summary>What software finds when it walks a guest's tables: the tables on the way and the leaf.</summary>
 internal struct GuestWalkPath
 {
+    private const ulong FlagBits = 0xFFF;
+    private const ulong PageAttribute = 1UL << 12;
+
     /// <summary>The guest-physical address of the table passed at each level.</summary>
     internal TablesByLevel Tables;
 
     /// <summary>The level of the last entry read; of the leaf where <see cref="Present"/>.</summary>
     internal int Level;
 
-    /// <summary>The last entry read.</summary>
+    /// <summary>The last entry read; where it is a leaf, as 64-bit paging would have it.</summary>
     internal ulong Entry;
 
     /// <summary>The last entry's guest-physical address.</summary>
     internal ulong EntryAddress;
+
+    /// <summary>The bits of an address below the page of the leaf.</summary>
+    internal ulong OffsetMask;
 
     /// <summary>The rights of all entries.</summary>
     internal AccessRights Rights;
@@ -41,8 +47,8 @@ internal struct GuestWalkPath
         {
             path.Tables[level] = table;
             path.Level = level;
-            path.EntryAddress = table + TableGeometry.EntryOffset(address, level);
-            path.Entry = memory.Read(path.EntryAddress);
+            path.EntryAddress = table + TFormat.EntryOffset(address, level);
+            path.Entry = Read<TFormat>(memory, path.EntryAddress);
             if (!TFormat.IsPresent(path.Entry))
             {
                 path.Status = WalkStatus.NotPresent;
@@ -60,13 +66,26 @@ internal struct GuestWalkPath
             {
                 path.Rights &= TFormat.LeafRights(path.Entry);
                 path.Status = WalkStatus.Leaf;
+                path.OffsetMask = (1UL << TFormat.ShiftOf(level)) - 1;
+                if (TFormat.EntryBytes == 4)
+                {
+                    path.Entry = (path.Entry & (FlagBits | (level == 0 ? 0 : PageAttribute))) | TFormat.PageAddress(path.Entry, level);
+                }
+
                 return path;
             }
 
             path.Rights &= TFormat.Rights(path.Entry);
-            table = TableGeometry.TableAddress(path.Entry);
+            table = TFormat.TableAddress(path.Entry);
         }
     }
+
+    /// <summary>The entry at a guest-physical address.</summary>
+    internal static ulong Read<TFormat>(GuestMemory memory, ulong entryAddress)
+        where TFormat : struct, IPageTableFormat
+        => TFormat.EntryBytes == 8
+            ? memory.Read(entryAddress)
+            : (memory.Read(entryAddress & ~7UL) >> ((int)(entryAddress & 4) * 8)) & uint.MaxValue;
 
     /// <summary>One address a level.</summary>
     [InlineArray(5)]

@@ -18,6 +18,9 @@ internal sealed class RecentRoots
     /// <summary>Every CR3 kept, the current one first.</summary>
     internal ReadOnlySpan<ulong> All => _roots.AsSpan(0, _count);
 
+    /// <summary>Keeps none.</summary>
+    internal void Clear() => _count = 0;
+
     /// <summary>Makes a CR3 current; false where it was not among those kept.</summary>
     internal bool Load(ulong cr3)
     {

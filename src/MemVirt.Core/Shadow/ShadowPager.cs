@@ -1,3 +1,4 @@
+using System.Numerics;
 using MemVirt.Core.Access;
 using MemVirt.Core.Addresses;
 using MemVirt.Core.Faults;
@@ -15,20 +16,22 @@ namespace MemVirt.Core.Shadow;
 /// is mapped writable again; the third write to a protected table without a use in between removes its shadow; the shadow leaf is writable when
 /// the guest's dirty bit is set; pages larger in the guest than in the host are split by direct tables; an address without
 /// memory is remembered in the shadow leaf; while CR0.WP is clear, a read-only page that a supervisor writes is the supervisor's alone.
-/// It follows four-level guests without protection keys, and not SMAP with CR0.WP clear. Memory besides the tables: 17 to 20 bytes for
+/// It follows guests with 32-bit, PAE and four-level paging without protection keys, and not SMAP with CR0.WP clear. Memory besides the tables: 17 to 20 bytes for
 /// each host page mapped, 16 for each further leaf that maps it, and 49 to 56 bytes a shadow page.
 /// </summary>
 public sealed partial class ShadowPager
 {
     private const int PrefetchGroup = 8;
+    private const int NoRoot = -1;
     private readonly GuestMemory _guest;
     private readonly GuestRules _rules;
+    private readonly GuestTables _guestTables;
     private readonly ShadowTables _tables;
     private readonly RecentRoots _roots = new();
     private readonly int _backingLevel;
     private int _mmioGeneration;
     private (bool IgnoresReadOnly, bool Smep) _supervisor;
-    private int _rootPage;
+    private readonly int[] _rootPages = [NoRoot, NoRoot, NoRoot, NoRoot];
 
     /// <summary>Shadow paging of a guest, its shadow tables taken from <paramref name="hostFrames"/>.</summary>
     /// <param name="host">Host memory.</param>
@@ -48,7 +51,8 @@ public sealed partial class ShadowPager
         ArgumentOutOfRangeException.ThrowIfLessThan(pool.MaxPages, 64);
         _guest = guest;
         _rules = rules;
-        _tables = new ShadowTables(host, guest, hostFrames, pool, _rules, Statistics);
+        _guestTables = new GuestTables(guest, rules);
+        _tables = new ShadowTables(host, guest, hostFrames, pool, _rules, _guestTables, Statistics);
         _backingLevel = guest.BackingSize.LeafLevel();
     }
 
@@ -58,8 +62,8 @@ public sealed partial class ShadowPager
     /// <summary>What it takes of memory now.</summary>
     public ShadowMemoryUse MemoryUse => new(_tables.Count * 4096L, _tables.IndexBytes, _tables.Leaves.MapBytes);
 
-    /// <summary>The host-physical address of the shadow root that the hardware walks.</summary>
-    public ulong ShadowRoot { get; private set; }
+    /// <summary>The host-physical address of the shadow root that the hardware walks; of the first of four (<see cref="ShadowRootOf"/>).</summary>
+    public ulong ShadowRoot => ShadowRootOf(0);
 
     /// <summary>The guest-physical address of the last store to a protected guest table, or of the last access to MMIO.</summary>
     public ulong LastFaultAddress { get; private set; }
@@ -96,11 +100,21 @@ public sealed partial class ShadowPager
 
     /// <summary>Whether shadow paging follows a guest with these rules.</summary>
     public static bool Follows(GuestRules rules)
-        => rules.Mode == PagingMode.FourLevel && !rules.ProtectionKeys
+        => rules.Mode is PagingMode.Bits32 or PagingMode.Pae or PagingMode.FourLevel && !rules.ProtectionKeys
            && !(rules.Policy.SupervisorIgnoresReadOnly && rules.SupervisorAccessPrevention);
 
     /// <summary>What the guest's registers make of its tables and accesses.</summary>
     internal GuestRules Rules => _rules;
+
+    /// <summary>
+    /// The host-physical address of the shadow table at which the hardware's walk of a linear address starts: of a PML4, or, for a guest with
+    /// 32-bit or PAE paging, of the page directory that PDPTE register <c>address[31:30]</c> refers to; 0 where that is not present.
+    /// </summary>
+    public ulong ShadowRootOf(ulong address)
+    {
+        int page = _rootPages[_guestTables.RootNumber(address)];
+        return page == NoRoot ? 0 : _tables[page].Table;
+    }
 
     /// <summary>Handles a fault of a user-mode load or store on the current shadow tables; bits 47:0 of the linear address count.</summary>
     /// <param name="address">The linear address.</param>
@@ -124,25 +138,25 @@ public sealed partial class ShadowPager
             return Emulate(ShadowFaultKind.Mmio, LastFaultAddress);
         }
 
-        GuestWalkPath path = GuestWalkPath.Walk<X64FourLevel>(_guest, _rules.Entries, CurrentRoot, address);
+        GuestWalkPath path = _guestTables.Walk(_roots.Current, address);
         if (IsGuestFault(in path, needed, out guestFault))
         {
             return new ShadowFaultOutcome(ShadowFaultKind.Guest, FlushAll: false);
         }
 
         bool isStore = (needed & AccessRights.Write) != 0;
-        ulong gpa = TableGeometry.PageAddress(path.Entry, path.Level) | OffsetBelow(address, path.Level);
+        ulong gpa = TableGeometry.PageAddress(path.Entry, path.Level) | (address & path.OffsetMask);
         SetFlags(ref path, address, isStore);
         if (isStore && _tables.HoldsUpperTable(gpa))
         {
             return Emulate(ShadowFaultKind.ProtectedTable, gpa);
         }
 
-        bool flush = _tables.MakeRoom(keep: _rootPage);
+        bool flush = _tables.MakeRoom(keep: _rootPages);
         bool isMmio = IsMmioPage(gpa);
         ulong hpa = isMmio ? 0 : _guest.Resolve(gpa);
         int leafLevel = isMmio ? 0 : LeafLevelOf(gpa, path.Level);
-        SplitsPages |= leafLevel < path.Level && !isMmio;
+        SplitsPages |= TableGeometry.ShiftOf(leafLevel) < BitOperations.PopCount(path.OffsetMask) && !isMmio;
         LeafCause cause = CauseOf(needed, path.Rights);
         int leafPage = DescendTo(leafLevel, address, gpa, in path, cause, ref flush);
         ulong leafOffset = TableGeometry.EntryOffset(address, leafLevel);
@@ -177,9 +191,9 @@ public sealed partial class ShadowPager
     /// <param name="address">The linear address; bits 47:0 count.</param>
     public bool IsTableStore(ulong address)
     {
-        GuestWalkPath path = GuestWalkPath.Walk<X64FourLevel>(_guest, _rules.Entries, CurrentRoot, address);
+        GuestWalkPath path = _guestTables.Walk(_roots.Current, address);
         return path.Status == WalkStatus.Leaf
-               && _tables.HoldsUpperTable(TableGeometry.PageAddress(path.Entry, path.Level) | OffsetBelow(address, path.Level));
+               && _tables.HoldsUpperTable(TableGeometry.PageAddress(path.Entry, path.Level) | (address & path.OffsetMask));
     }
 
     /// <summary>
@@ -195,7 +209,7 @@ public sealed partial class ShadowPager
         WriteLog?.Mark(gpa & AddressBits.Frame);
         if (isZapped)
         {
-            ObtainRoot(ref isZapped);
+            ObtainRoots(ref isZapped);
         }
 
         return Flushing(isZapped);
@@ -208,7 +222,7 @@ public sealed partial class ShadowPager
     /// <param name="entryAddress">The entry's guest-physical address.</param>
     public GuestTableWrite GuestTableWritten(ulong entryAddress)
     {
-        GuestTableWrite cost = _tables.Written(entryAddress, sizeof(ulong));
+        GuestTableWrite cost = _tables.Written(entryAddress, _guestTables.EntryBytes);
         if (cost == GuestTableWrite.Free)
         {
             return cost;
@@ -229,7 +243,7 @@ public sealed partial class ShadowPager
                 // The page that holds the table is no longer protected: the store goes through to it.
                 Statistics.FaultsFixed++;
                 bool flush = true;
-                ObtainRoot(ref flush);
+                ObtainRoots(ref flush);
                 Flushing(flush);
                 break;
         }
@@ -242,12 +256,13 @@ public sealed partial class ShadowPager
         => (needed & (AccessRights.Write | AccessRights.ShadowStack)) == AccessRights.Write && (rights & AccessRights.Write) == 0
             ? LeafCause.SupervisorStore : LeafCause.Fault;
 
-    private ulong CurrentRoot => _roots.Current & AddressBits.Frame;
-
-    private void ObtainRoot(ref bool flush)
+    private void ObtainRoots(ref bool flush)
     {
-        _rootPage = _tables.Obtain(ShadowTables.RootRole(CurrentRoot), CurrentRoot, ref flush);
-        ShadowRoot = _tables[_rootPage].Table;
+        for (int number = 0; number < _rootPages.Length; number++)
+        {
+            _rootPages[number] = number < _guestTables.Roots && _guestTables.TryRootRole(_roots.Current, number, out ShadowRole role)
+                ? _tables.Obtain(role, role.GuestAddress, ref flush) : NoRoot;
+        }
     }
 
     private ShadowFaultOutcome Emulate(ShadowFaultKind kind, ulong gpa)
@@ -270,7 +285,7 @@ public sealed partial class ShadowPager
         if (!Follows(_rules))
         {
             throw new NotSupportedException(
-                "Shadow paging follows guests with four-level paging, CR4.PKE = CR4.PKS = 0, and CR0.WP = 1 or CR4.SMAP = 0; "
+                "Shadow paging follows guests with 32-bit, PAE or four-level paging, CR4.PKE = CR4.PKS = 0, and CR0.WP = 1 or CR4.SMAP = 0; "
                 + "use EPT or NPT for others.");
         }
     }
@@ -296,8 +311,8 @@ public sealed partial class ShadowPager
     /// <summary>Whether the shadow leaf remembers, of this generation, that no memory lies there; the guest's tables are not walked.</summary>
     private bool RemembersMmio(ulong address, AccessRights needed)
     {
-        ulong table = ShadowRoot;
-        for (int level = X64FourLevel.Levels - 1; ; level--)
+        ulong table = ShadowRootOf(address);
+        for (int level = _guestTables.TopLevel; table != 0; level--)
         {
             ulong entry = _tables.Leaves.Read(table + TableGeometry.EntryOffset(address, level));
             if (level == 0)
@@ -315,5 +330,7 @@ public sealed partial class ShadowPager
 
             table = TableGeometry.TableAddress(entry);
         }
+
+        return false;
     }
 }

@@ -1,4 +1,4 @@
-using MemVirt.Core.Addresses;
+using MemVirt.Core.Registers;
 
 namespace MemVirt.Core.Shadow;
 
@@ -6,9 +6,11 @@ namespace MemVirt.Core.Shadow;
 public sealed partial class ShadowPager
 {
     /// <summary>Forgets every shadow page, for the guest's tables may have been written unseen, and loads a root. The TLB must be flushed.</summary>
-    internal void Restart(ulong cr3)
+    internal void Restart(ulong cr3, PageDirectoryPointers pointers)
     {
         _tables.ZapAll();
+        _roots.Clear();
+        _guestTables.Pointers = pointers;
         LoadRoot(cr3);
         Flushing(flush: true);
     }
@@ -19,7 +21,7 @@ public sealed partial class ShadowPager
         bool flush = ForgetSupervisorLeaves();
         if (flush)
         {
-            ObtainRoot(ref flush);
+            ObtainRoots(ref flush);
         }
 
         return Flushing(flush);
@@ -37,9 +39,22 @@ public sealed partial class ShadowPager
     {
         CheckRules();
         bool isKept = _roots.Load(cr3);
-        bool flush = ForgetSupervisorLeaves() | _tables.MakeRoom(keep: -1);
-        ObtainRoot(ref flush);
-        flush |= !isKept && _tables.Synchronise(CurrentRoot);
+        bool flush = ForgetSupervisorLeaves() | _tables.MakeRoom(keep: []);
+        ObtainRoots(ref flush);
+        flush |= !isKept && SynchroniseRoots(cr3);
+        return Flushing(flush);
+    }
+
+    /// <summary>
+    /// The guest's PDPTE registers are loaded: the leaf tables that the four page directories lead to are put in sync. Returns whether the
+    /// guest's TLBs must be flushed.
+    /// </summary>
+    internal bool LoadPointers(PageDirectoryPointers pointers)
+    {
+        _guestTables.Pointers = pointers;
+        bool flush = ForgetSupervisorLeaves() | _tables.MakeRoom(keep: []);
+        ObtainRoots(ref flush);
+        flush |= SynchroniseRoots(_roots.Current);
         return Flushing(flush);
     }
 
@@ -52,7 +67,7 @@ public sealed partial class ShadowPager
         bool flush = false;
         foreach (ulong cr3 in _roots.All)
         {
-            flush |= _tables.Synchronise(cr3 & AddressBits.Frame);
+            flush |= SynchroniseRoots(cr3);
         }
 
         return Flushing(flush);
@@ -64,7 +79,7 @@ public sealed partial class ShadowPager
     /// </summary>
     /// <param name="processContext">The PCID; 0 where the guest uses none.</param>
     public bool SynchroniseContext(ushort processContext)
-        => Flushing(_roots.Forget(processContext) && _tables.Synchronise(CurrentRoot));
+        => Flushing(_roots.Forget(processContext) && SynchroniseRoots(_roots.Current));
 
     /// <summary>
     /// The guest executes INVLPG: the entries of the address under the current root and the three loaded before it are put in sync again,
@@ -74,7 +89,10 @@ public sealed partial class ShadowPager
     {
         foreach (ulong cr3 in _roots.All)
         {
-            _tables.SynchroniseAddress(cr3 & AddressBits.Frame, address);
+            if (_guestTables.TryRootRole(cr3, _guestTables.RootNumber(address), out ShadowRole root))
+            {
+                _tables.SynchroniseAddress(root, address);
+            }
         }
     }
 
@@ -92,7 +110,7 @@ public sealed partial class ShadowPager
 
         _tables.ZapAll();
         bool flush = true;
-        ObtainRoot(ref flush);
+        ObtainRoots(ref flush);
         return Flushing(flush);
     }
 
@@ -128,6 +146,17 @@ public sealed partial class ShadowPager
         }
 
         return Flushing(flush);
+    }
+
+    private bool SynchroniseRoots(ulong cr3)
+    {
+        bool flush = false;
+        for (int number = 0; number < _guestTables.Roots; number++)
+        {
+            flush |= _guestTables.TryRootRole(cr3, number, out ShadowRole root) && _tables.Synchronise(root);
+        }
+
+        return flush;
     }
 
     /// <summary>Forgets every shadow page where leaves stand for CR0.WP and CR4.SMEP as they were; KVM's roles hold both.</summary>

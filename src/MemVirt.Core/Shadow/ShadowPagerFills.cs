@@ -7,8 +7,6 @@ namespace MemVirt.Core.Shadow;
 /// <content>How a shadow fault that is no fault of the guest's fills the shadow tables.</content>
 public sealed partial class ShadowPager
 {
-    private static ulong OffsetBelow(ulong address, int level) => address & ((1UL << TableGeometry.ShiftOf(level)) - 1);
-
     /// <summary>The smaller of the guest's and the host's, and smaller still where a guest table or a device lies in the page.</summary>
     private int LeafLevelOf(ulong gpa, int guestLevel)
     {
@@ -31,13 +29,11 @@ public sealed partial class ShadowPager
     /// <summary>Sets the accessed bit in every entry on the way and the dirty bit for a store, as the walk that KVM makes for the guest does.</summary>
     private void SetFlags(ref GuestWalkPath path, ulong address, bool isStore)
     {
-        for (int level = X64FourLevel.Levels - 1; level >= path.Level; level--)
+        for (int level = _guestTables.TopLevel; level >= path.Level; level--)
         {
-            ulong entryAddress = path.Tables[level] + TableGeometry.EntryOffset(address, level);
             ulong flags = X64FourLevel.AccessedBit | (isStore && level == path.Level ? X64FourLevel.DirtyBit : 0);
-            if ((_guest.Read(entryAddress) & flags) != flags)
+            if (_guestTables.SetFlags(_guestTables.EntryAddress(path.Tables[level], address, level), flags))
             {
-                _guest.SetBits(entryAddress, flags);
                 WriteLog?.Mark(path.Tables[level]);
             }
         }
@@ -53,20 +49,21 @@ public sealed partial class ShadowPager
         AccessRights rightsOfPage = cause == LeafCause.SupervisorStore ? _tables.OfSupervisor(path.Rights) : path.Rights;
         AccessRights ofPiece = dirty ? rightsOfPage : rightsOfPage & ~AccessRights.Write;
         AccessRights rights = AccessRights.Unrestricted;
-        int index = _rootPage;
-        for (int level = X64FourLevel.Levels - 1; level > leafLevel; level--)
+        int index = _rootPages[_guestTables.RootNumber(address)];
+        ulong guestRoot = _tables[index].Role.GuestAddress;
+        for (int level = _guestTables.TopLevel; level > leafLevel; level--)
         {
             _tables[index].IsUsed();
             ulong entryOffset = TableGeometry.EntryOffset(address, level);
             if (level > path.Level)
             {
-                rights &= X64FourLevel.Rights(_guest.Read(path.Tables[level] + entryOffset));
+                rights &= X64FourLevel.Rights(_guestTables.Read(_guestTables.EntryAddress(path.Tables[level], address, level)));
             }
 
             ShadowRole role = level > path.Level
-                ? new ShadowRole(path.Tables[level - 1], level - 1, direct: false, rights)
+                ? new ShadowRole(path.Tables[level - 1], level - 1, direct: false, rights, quadrant: _guestTables.QuadrantOf(address, level - 1))
                 : new ShadowRole(gpa & ~((1UL << TableGeometry.ShiftOf(level)) - 1), level - 1, direct: true, ofPiece, (path.Entry & X64FourLevel.Global) != 0);
-            int child = _tables.Obtain(role, CurrentRoot, ref flush);
+            int child = _tables.Obtain(role, guestRoot, ref flush);
             _tables.Link(index, entryOffset, child, ref flush);
             index = child;
         }
@@ -92,7 +89,7 @@ public sealed partial class ShadowPager
             ulong page = (gpa & AddressBits.Frame) + ((ulong)(long)(neighbour - slot) << 12);
             if (path.Level == 0)
             {
-                guestEntry = _guest.Read((path.EntryAddress & AddressBits.Frame) + entryOffset);
+                guestEntry = _guestTables.Read(path.EntryAddress + (ulong)(long)((neighbour - slot) * _guestTables.EntryBytes));
                 page = TableGeometry.PageAddress(guestEntry, 0);
             }
 

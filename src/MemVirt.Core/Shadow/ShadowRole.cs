@@ -19,6 +19,7 @@ internal readonly record struct ShadowRole
     private const ulong DirectBit = 1UL << 42;
     private const ulong GlobalBit = 1UL << 43;
     private const int RightsShift = 44;
+    private const int QuadrantShift = 50;
     private readonly ulong _word;
 
     /// <summary>The role in the lower bits of a word, whatever is above them.</summary>
@@ -32,11 +33,12 @@ internal readonly record struct ShadowRole
     /// direct page, what the guest's leaf grants, without <see cref="AccessRights.Write"/> while that is clean.
     /// </param>
     /// <param name="global">Of a direct page, the guest leaf's G bit.</param>
-    internal ShadowRole(ulong guestAddress, int level, bool direct, AccessRights rights, bool global = false)
+    /// <param name="quadrant">Of a table of 32-bit paging, which part of it, 0 to 3.</param>
+    internal ShadowRole(ulong guestAddress, int level, bool direct, AccessRights rights, bool global = false, int quadrant = 0)
     {
         Debug.Assert((guestAddress & ~AddressBits.Frame) == 0 && level is >= 0 and < 4, "A table or a piece of a page, below five levels.");
         _word = FrameOf(guestAddress) | ((ulong)level << LevelShift) | (direct ? DirectBit : 0) | (global ? GlobalBit : 0)
-                | ((ulong)rights << RightsShift);
+                | ((ulong)rights << RightsShift) | ((ulong)quadrant << QuadrantShift);
     }
 
     internal ulong Word => _word;
@@ -51,7 +53,9 @@ internal readonly record struct ShadowRole
 
     internal bool Global => (_word & GlobalBit) != 0;
 
-    internal AccessRights Rights => (AccessRights)(_word >> RightsShift);
+    internal AccessRights Rights => (AccessRights)(_word >> RightsShift) & AccessRights.Unrestricted;
+
+    internal int Quadrant => (int)(_word >> QuadrantShift);
 
     internal static ulong FrameOf(ulong address) => address >> PageSize.Size4K.SizeLog2();
 }

@@ -15,6 +15,7 @@ internal sealed partial class ShadowTables
     private const int FloodWrites = 3;
     private readonly SparseMemory _host;
     private readonly GuestMemory _guest;
+    private readonly GuestTables _guestTables;
     private readonly ShadowPageSet _pages;
     private readonly List<int> _outOfSync = [];
     private readonly ShadowPoolOptions _pool;
@@ -22,9 +23,10 @@ internal sealed partial class ShadowTables
     private readonly ShadowStatistics _statistics;
 
     internal ShadowTables(
-        SparseMemory host, GuestMemory guest, FrameAllocator hostFrames, ShadowPoolOptions pool, GuestRules rules, ShadowStatistics statistics)
+        SparseMemory host, GuestMemory guest, FrameAllocator hostFrames, ShadowPoolOptions pool, GuestRules rules, GuestTables guestTables,
+        ShadowStatistics statistics)
     {
-        (_host, _guest, _pool, _rules, _statistics) = (host, guest, pool, rules, statistics);
+        (_host, _guest, _pool, _rules, _guestTables, _statistics) = (host, guest, pool, rules, guestTables, statistics);
         _pages = new ShadowPageSet(host, hostFrames, pool.ReusesTables);
         Leaves = new ShadowLeaves(host);
     }
@@ -43,10 +45,6 @@ internal sealed partial class ShadowTables
     internal long IndexBytes => _pages.IndexBytes + DisallowedLargePages.Bytes + (_outOfSync.Capacity * sizeof(int));
 
     internal ref ShadowPage this[int index] => ref _pages[index];
-
-    /// <summary>The page of a guest root, where it has one.</summary>
-    internal static ShadowRole RootRole(ulong guestRoot)
-        => new(guestRoot, X64FourLevel.Levels - 1, direct: false, AccessRights.Unrestricted);
 
     /// <summary>What a leaf of <see cref="LeafCause.SupervisorStore"/> grants, of what the guest's entries grant.</summary>
     internal AccessRights OfSupervisor(AccessRights rights)
@@ -180,12 +178,17 @@ internal sealed partial class ShadowTables
         }
 
         bool zapped = false;
-        bool isOfEntry = lengthBytes >= sizeof(ulong) / 2 && ((gpa ^ (gpa + (ulong)lengthBytes - 1)) & ~7UL) == 0;
+        bool isOfEntry = _guestTables.IsOfOneEntry(gpa, lengthBytes);
         for (int index = first; index >= 0;)
         {
             int next = _pages.NextOfTable(index);
-            DropEntry(index, gpa & 0xFF8);
             ref ShadowPage page = ref _pages[index];
+            bool isWritten = _guestTables.TryWrittenEntries(page.Role, gpa, out ulong entryOffset, out int entries);
+            for (int entry = 0; isWritten && entry < entries; entry++)
+            {
+                DropEntry(index, entryOffset + ((ulong)entry * 8));
+            }
+
             if (!isOfEntry || (page.Role.Level > 0 && page.CountWrite() >= FloodWrites))
             {
                 Zap(index);
@@ -234,9 +237,9 @@ internal sealed partial class ShadowTables
     }
 
     /// <summary>
-    /// Makes room for as many pages as a fault may need, by removing the oldest but the root in use; returns whether any went.
+    /// Makes room for as many pages as a fault may need, by removing the oldest but the roots in use; returns whether any went.
     /// </summary>
-    internal bool MakeRoom(int keep)
+    internal bool MakeRoom(ReadOnlySpan<int> keep)
     {
         if (_pages.Count + X64FourLevel.Levels <= _pool.MaxPages)
         {
@@ -247,7 +250,7 @@ internal sealed partial class ShadowTables
         for (int index = _pages.Oldest; _pages.Count > wanted && index >= 0;)
         {
             int newer = _pages[index].Newer;
-            if (index != keep)
+            if (!keep.Contains(index))
             {
                 Zap(index);
                 _statistics.Recycled++;

@@ -10,7 +10,7 @@ internal sealed partial class ShadowTables
     /// Puts the leaf tables that a root leads to, or was the first to, in sync again: their shadows follow the guest's entries, and
     /// they are write-protected again. Returns whether the guest's TLBs must be flushed, for they may hold a table writable.
     /// </summary>
-    internal bool Synchronise(ulong guestRoot)
+    internal bool Synchronise(ShadowRole root)
     {
         if (_outOfSync.Count == 0)
         {
@@ -18,12 +18,12 @@ internal sealed partial class ShadowTables
         }
 
         bool flush = false;
-        int top = _pages.TryFind(RootRole(guestRoot), out int found) ? found : -1;
+        int top = _pages.TryFind(root, out int found) ? found : -1;
         _pages.BeginSearch();
         for (int i = _outOfSync.Count - 1; i >= 0; i--)
         {
             int index = _outOfSync[i];
-            if (_pages[index].GuestRoot != guestRoot && !_pages.HangsBelow(index, top))
+            if (_pages[index].GuestRoot != root.GuestAddress && !_pages.HangsBelow(index, top))
             {
                 continue;
             }
@@ -40,14 +40,14 @@ internal sealed partial class ShadowTables
     }
 
     /// <summary>Puts the entry of an address in sync again where a root leads to it; its table stays out of sync.</summary>
-    internal void SynchroniseAddress(ulong guestRoot, ulong address)
+    internal void SynchroniseAddress(ShadowRole root, ulong address)
     {
-        if (_outOfSync.Count == 0 || !_pages.TryFind(RootRole(guestRoot), out int index))
+        if (_outOfSync.Count == 0 || !_pages.TryFind(root, out int index))
         {
             return;
         }
 
-        for (int level = X64FourLevel.Levels - 1; level > 0; level--)
+        for (int level = root.Level; level > 0; level--)
         {
             ulong entry = _host.Read(_pages[index].Table + TableGeometry.EntryOffset(address, level));
             if (!X64FourLevel.IsPresent(entry) || X64FourLevel.IsLeaf(entry, level))
@@ -185,7 +185,7 @@ internal sealed partial class ShadowTables
             return;
         }
 
-        ulong guestEntry = _guest.Read(_pages[index].Role.GuestAddress + entryOffset);
+        ulong guestEntry = _guestTables.Read(_guestTables.EntryAddress(_pages[index].Role, entryOffset));
         ulong gpa = TableGeometry.PageAddress(guestEntry, 0);
         if (X64FourLevel.IsPresent(guestEntry)
             && (guestEntry & X64FourLevel.AccessedBit) != 0

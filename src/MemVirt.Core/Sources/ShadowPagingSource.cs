@@ -10,8 +10,8 @@ using MemVirt.Core.Walking;
 namespace MemVirt.Core.Sources;
 
 /// <summary>
-/// Shadow paging for a full virtual processor. While its registers are ones that <see cref="ShadowPager"/> follows (four-level paging,
-/// no protection keys, not SMAP while CR0.WP is clear) its tables are shadowed; while they are not, they are walked as they are, over what
+/// Shadow paging for a full virtual processor. While its registers are ones that <see cref="ShadowPager"/> follows (32-bit, PAE or four-level
+/// paging, no protection keys, not SMAP while CR0.WP is clear) its tables are shadowed; while they are not, they are walked as they are, over what
 /// backs its memory. Each time the guest comes back, the shadow begins anew.
 /// </summary>
 public struct ShadowPagingSource<TReader> : IPagingSource
@@ -23,6 +23,7 @@ public struct ShadowPagingSource<TReader> : IPagingSource
     private ShadowSource<TReader> _shadowed;
     private bool _isShadowed;
     private bool _asksForFlush;
+    private (PagingMode Mode, bool LargePages32) _shape;
     private ulong _processContextMask;
 
     /// <summary>A source.</summary>
@@ -56,7 +57,9 @@ public struct ShadowPagingSource<TReader> : IPagingSource
         set
         {
             _walked.Cr3 = value;
-            if (_isShadowed)
+
+            // In PAE mode the PDPTE registers are what is loaded, not what CR3 refers to.
+            if (_isShadowed && _rules.Mode != PagingMode.Pae)
             {
                 _asksForFlush |= _pager.LoadRoot(Root(value));
             }
@@ -67,7 +70,14 @@ public struct ShadowPagingSource<TReader> : IPagingSource
     public PageDirectoryPointers Pdptes
     {
         readonly get => _walked.Pdptes;
-        set => _walked.Pdptes = value;
+        set
+        {
+            _walked.Pdptes = value;
+            if (_isShadowed && _rules.Mode == PagingMode.Pae)
+            {
+                _asksForFlush |= _pager.LoadPointers(value);
+            }
+        }
     }
 
     /// <inheritdoc/>
@@ -108,9 +118,12 @@ public struct ShadowPagingSource<TReader> : IPagingSource
             _asksForFlush = true;
         }
 
-        if (_isShadowed && (!wasShadowed || isNewMask))
+        var shape = (_rules.Mode, _rules.LargePages32);
+        bool isNewShape = shape != _shape;
+        _shape = shape;
+        if (_isShadowed && (!wasShadowed || isNewMask || isNewShape))
         {
-            _pager.Restart(Root(registers.Cr3));
+            _pager.Restart(Root(registers.Cr3), _walked.Pdptes);
             _asksForFlush = true;
         }
         else if (_isShadowed)
@@ -129,7 +142,8 @@ public struct ShadowPagingSource<TReader> : IPagingSource
 
     /// <inheritdoc/>
     public Translation Translate(ulong address, AccessRights needed)
-        => _isShadowed ? _shadowed.Translate(address, needed) : _walked.Translate(address, needed);
+        => !_isShadowed ? _walked.Translate(address, needed)
+            : _shadowed.Translate(_rules.Mode == PagingMode.FourLevel ? address : address & uint.MaxValue, needed);
 
     /// <inheritdoc/>
     public bool Invalidate(in TlbInvalidation invalidation, uint context)

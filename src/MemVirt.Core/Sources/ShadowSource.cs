@@ -2,6 +2,7 @@ using MemVirt.Core.Access;
 using MemVirt.Core.Faults;
 using MemVirt.Core.Formats;
 using MemVirt.Core.Invalidation;
+using MemVirt.Core.Registers;
 using MemVirt.Core.Shadow;
 using MemVirt.Core.Stages;
 using MemVirt.Core.Walking;
@@ -18,6 +19,10 @@ public struct ShadowSource<TReader>(ShadowPager pager, TReader reader, PagingStr
 {
     private TwoStageSource<X64FourLevel, IdentityStage, TReader> _hardware
         = new(default, reader, TableKind.Shadow, caches, pager.Rules.OfShadowTables());
+
+    /// <summary>What the hardware walks while the guest has 32-bit or PAE paging: PAE tables.</summary>
+    private TwoStageSource<PaeFormat, IdentityStage, TReader> _hardwarePae
+        = new(default, reader, TableKind.Shadow, caches: null, pager.Rules.OfShadowTables());
 
     /// <inheritdoc/>
     public uint Context
@@ -44,8 +49,7 @@ public struct ShadowSource<TReader>(ShadowPager pager, TReader reader, PagingStr
         bool flushed = false;
         while (true)
         {
-            _hardware.Root = pager.ShadowRoot;
-            Translation translation = _hardware.Translate(address, needed);
+            Translation translation = Walk(address, needed);
             bool resolved = translation.Status != TranslationStatus.Ok
                             && TryResolve(address, needed, ref translation, ref flushed);
             if (!resolved)
@@ -85,6 +89,18 @@ public struct ShadowSource<TReader>(ShadowPager pager, TReader reader, PagingStr
         }
 
         return _hardware.Invalidate(in invalidation, context) || flush;
+    }
+
+    private Translation Walk(ulong address, AccessRights needed)
+    {
+        if (pager.Rules.Mode == PagingMode.FourLevel)
+        {
+            _hardware.Root = pager.ShadowRoot;
+            return _hardware.Translate(address, needed);
+        }
+
+        _hardwarePae.Root = pager.ShadowRootOf(address);
+        return _hardwarePae.Root != 0 ? _hardwarePae.Translate(address, needed) : Translation.Fault(TranslationStatus.GuestNotPresent);
     }
 
     /// <summary>Lets the pager fill the shadow tables in; false where the fault is not the shadow's, with what it is instead.</summary>

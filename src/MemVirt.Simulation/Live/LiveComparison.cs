@@ -290,7 +290,8 @@ public sealed class LiveComparison : IDisposable
             default:
                 var shadow = new TwoStageSource<X64FourLevel, IdentityStage, LiveReader>(
                     default, reader, TableKind.Shadow, hardware.WalkCaches);
-                return new LiveSimulation<ShadowWalk>(new ShadowWalk(shadow, own, _guest), hardware);
+                var shadowPae = new TwoStageSource<PaeFormat, IdentityStage, LiveReader>(default, reader, TableKind.Shadow);
+                return new LiveSimulation<ShadowWalk>(new ShadowWalk(shadow, shadowPae, own, _guest), hardware);
         }
     }
 

@@ -1,4 +1,5 @@
 using MemVirt.Core.Access;
+using MemVirt.Core.Faults;
 using MemVirt.Core.Formats;
 using MemVirt.Core.Registers;
 using MemVirt.Core.Sources;
@@ -8,10 +9,13 @@ namespace MemVirt.Simulation.Live;
 
 /// <summary>The shadow tables that the run has built; the guest's own while it is not shadowed.</summary>
 internal struct ShadowWalk(
-    TwoStageSource<X64FourLevel, IdentityStage, LiveReader> shadow, PagingSource<IdentityStage, LiveReader> own, LiveGuest guest) : ILiveWalk
+    TwoStageSource<X64FourLevel, IdentityStage, LiveReader> shadow, TwoStageSource<PaeFormat, IdentityStage, LiveReader> shadowPae,
+    PagingSource<IdentityStage, LiveReader> own, LiveGuest guest) : ILiveWalk
 {
     private TwoStageSource<X64FourLevel, IdentityStage, LiveReader> _shadow = shadow;
+    private TwoStageSource<PaeFormat, IdentityStage, LiveReader> _shadowPae = shadowPae;
     private PagingSource<IdentityStage, LiveReader> _own = own;
+    private bool _isFourLevel;
     private long _flushes;
 
     public readonly bool IsPaging => true;
@@ -23,8 +27,15 @@ internal struct ShadowWalk(
             return _own.Translate(address, needed);
         }
 
-        _shadow.Root = guest.Pager.ShadowRoot;
-        return _shadow.Translate(address, needed);
+        if (_isFourLevel)
+        {
+            _shadow.Root = guest.Pager.ShadowRoot;
+            return _shadow.Translate(address, needed);
+        }
+
+        // A guest with 32-bit or PAE paging has PAE shadow tables.
+        _shadowPae.Root = guest.Pager.ShadowRootOf(address);
+        return _shadowPae.Root != 0 ? _shadowPae.Translate(address, needed) : Translation.Fault(TranslationStatus.GuestNotPresent);
     }
 
     public readonly bool IsEmulated(ulong address) => guest.IsShadowed() && guest.Pager.IsTableStore(address);
@@ -39,6 +50,7 @@ internal struct ShadowWalk(
 
     public void Load(in PagingRegisters registers, PageDirectoryPointers pointers, uint context)
     {
+        _isFourLevel = registers.Mode == PagingMode.FourLevel;
         _own.Cr3 = registers.Cr3;
         _own.Pdptes = pointers;
         _own.Context = context;

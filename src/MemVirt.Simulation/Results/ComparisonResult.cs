@@ -57,7 +57,7 @@ public sealed record RegimeResult(
     public long? OutrunWalks { get; init; }
 
     /// <summary>
-    /// References of a running guest under paging that shadow paging does not follow (32-bit, PAE, protection keys, SMAP with CR0.WP clear),
+    /// References of a running guest under paging that shadow paging does not follow (protection keys, SMAP with CR0.WP clear),
     /// whose tables were walked as they are; null, and absent from the JSON, of a trace and of other regimes.
     /// </summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
