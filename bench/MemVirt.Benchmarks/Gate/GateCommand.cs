@@ -14,7 +14,8 @@ internal static class GateCommand
     private const int Rounds = 10;
     private const int RoundsOfDoubt = 40;
     private const double Tolerance = 0.12;
-    private const double MostCrowding = 1.04;
+    private const double MostLost = 2.5;
+    private const double WideNoise = 0.02;
     private static readonly TimeSpan _patience = TimeSpan.FromSeconds(30);
 
     private static readonly string _processor = Expectations.ThisProcessor();
@@ -161,12 +162,12 @@ internal static class GateCommand
     }
 
     /// <summary>
-    /// Whether a neighbour had a share of the core while the kernel ran: what it lost to him cannot be told from what it got worse by, as
-    /// long as that is less than as much again.
+    /// Whether what a kernel lost may have gone to a neighbour who had a share of the core while it ran: two and a half times what the wide
+    /// reference lost is the most that was seen to go to one.
     /// </summary>
     private static bool IsCrowded(Expectations expectations, string name, Measurement measured)
-        => expectations.Wide.TryGetValue(_processor, out double alone) && measured.Wide > alone * MostCrowding
-           && Excess(expectations, name, measured) < 1;
+        => expectations.Wide.TryGetValue(_processor, out double alone)
+           && Excess(expectations, name, measured) < MostLost * ((measured.Wide / alone) - 1 - WideNoise);
 
     /// <summary>Null where none was recorded on this processor.</summary>
     private static double? RatioOf(Expectations expectations, string name)
