@@ -49,6 +49,18 @@ public sealed class PagingImageTests
         Assert.Equal(0, run.Number("total", "wrong"));
     }
 
+    /// <summary>The accesses end as the manual says; which accessed flags a denied access leaves set is the pager's walk's, as under KVM.</summary>
+    [SkippableTheory]
+    [InlineData("paging64")]
+    [InlineData("pagingpae")]
+    [InlineData("paging32")]
+    public void Under_shadow_paging_every_access_of_every_mode_ends_as_the_manual_says(string image)
+    {
+        ImageRun run = MemVirtImageRunner.Open(Spaces.GuestRegime.Shadow).Run(ImageBuilder.Build(image), "", Memory, "qemu64");
+        Assert.True(run.ExitValue == ImageRun.Right, run.Output);
+        Assert.Equal(0, run.Number("total", "wrong"));
+    }
+
     /// <summary>Frames above 4 GiB, which 32-bit paging reaches by PSE-36; most of the memory is never touched.</summary>
     [SkippableFact]
     public void On_Qemu_pse_36_reaches_above_4_gib()

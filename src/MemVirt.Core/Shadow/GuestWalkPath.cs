@@ -24,8 +24,8 @@ internal struct GuestWalkPath
     /// <summary>The last entry's guest-physical address.</summary>
     internal ulong EntryAddress;
 
-    /// <summary>The bits of an address below the page of the leaf.</summary>
-    internal ulong OffsetMask;
+    /// <summary>Of a leaf, the size of its page as a power of two: 22 for a large page of 32-bit paging.</summary>
+    internal int PageShift;
 
     /// <summary>The rights of all entries.</summary>
     internal AccessRights Rights;
@@ -66,7 +66,7 @@ internal struct GuestWalkPath
             {
                 path.Rights &= TFormat.LeafRights(path.Entry);
                 path.Status = WalkStatus.Leaf;
-                path.OffsetMask = (1UL << TFormat.ShiftOf(level)) - 1;
+                path.PageShift = TFormat.ShiftOf(level);
                 if (TFormat.EntryBytes == 4)
                 {
                     path.Entry = (path.Entry & (FlagBits | (level == 0 ? 0 : PageAttribute))) | TFormat.PageAddress(path.Entry, level);
@@ -79,6 +79,10 @@ internal struct GuestWalkPath
             table = TFormat.TableAddress(path.Entry);
         }
     }
+
+    /// <summary>Where an address in the leaf's page lies in the guest's memory.</summary>
+    internal readonly ulong GuestPhysical(ulong address)
+        => TableGeometry.PageAddress(Entry, Level) | (address & ((1UL << PageShift) - 1));
 
     /// <summary>The entry at a guest-physical address.</summary>
     internal static ulong Read<TFormat>(GuestMemory memory, ulong entryAddress)

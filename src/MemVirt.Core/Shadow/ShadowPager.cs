@@ -1,4 +1,3 @@
-using System.Numerics;
 using MemVirt.Core.Access;
 using MemVirt.Core.Addresses;
 using MemVirt.Core.Faults;
@@ -145,7 +144,7 @@ public sealed partial class ShadowPager
         }
 
         bool isStore = (needed & AccessRights.Write) != 0;
-        ulong gpa = TableGeometry.PageAddress(path.Entry, path.Level) | (address & path.OffsetMask);
+        ulong gpa = path.GuestPhysical(address);
         SetFlags(ref path, address, isStore);
         if (isStore && _tables.HoldsUpperTable(gpa))
         {
@@ -156,7 +155,7 @@ public sealed partial class ShadowPager
         bool isMmio = IsMmioPage(gpa);
         ulong hpa = isMmio ? 0 : _guest.Resolve(gpa);
         int leafLevel = isMmio ? 0 : LeafLevelOf(gpa, path.Level);
-        SplitsPages |= TableGeometry.ShiftOf(leafLevel) < BitOperations.PopCount(path.OffsetMask) && !isMmio;
+        SplitsPages |= TableGeometry.ShiftOf(leafLevel) < path.PageShift && !isMmio;
         LeafCause cause = CauseOf(needed, path.Rights);
         int leafPage = DescendTo(leafLevel, address, gpa, in path, cause, ref flush);
         ulong leafOffset = TableGeometry.EntryOffset(address, leafLevel);
@@ -193,7 +192,7 @@ public sealed partial class ShadowPager
     {
         GuestWalkPath path = _guestTables.Walk(_roots.Current, address);
         return path.Status == WalkStatus.Leaf
-               && _tables.HoldsUpperTable(TableGeometry.PageAddress(path.Entry, path.Level) | (address & path.OffsetMask));
+               && _tables.HoldsUpperTable(path.GuestPhysical(address));
     }
 
     /// <summary>

@@ -29,7 +29,7 @@ public sealed partial class ShadowPager
 
     /// <summary>
     /// The guest loads CR3 with bit 63 set. A value that is neither current nor one of the three loaded before it has the leaf tables
-    /// that its root leads to put in sync again. Returns whether the guest's TLBs must be flushed.
+    /// that its root leads to put in sync again. In PAE paging the roots are <see cref="LoadPageDirectoryPointers"/>'. Returns whether the guest's TLBs must be flushed.
     /// </summary>
     /// <param name="cr3">
     /// The root's guest-physical address, and the PCID in bits 11:0 (0 where the guest uses none, so that a flush goes with every load).
@@ -46,11 +46,14 @@ public sealed partial class ShadowPager
     }
 
     /// <summary>
-    /// The guest's PDPTE registers are loaded: the leaf tables that the four page directories lead to are put in sync. Returns whether the
-    /// guest's TLBs must be flushed.
+    /// A guest in PAE paging loads its PDPTE registers, as MOV to CR3 does: the leaf tables that the four page directories lead to are put in
+    /// sync. <see cref="LoadRoot"/> has come before it once. Returns whether the guest's TLBs must be flushed.
     /// </summary>
-    internal bool LoadPointers(PageDirectoryPointers pointers)
+    /// <param name="pointers">The registers, checked.</param>
+    /// <exception cref="NotSupportedException">The guest's registers are not ones that shadow paging follows.</exception>
+    public bool LoadPageDirectoryPointers(PageDirectoryPointers pointers)
     {
+        CheckRules();
         _guestTables.Pointers = pointers;
         bool flush = ForgetSupervisorLeaves() | _tables.MakeRoom(keep: []);
         ObtainRoots(ref flush);

@@ -75,7 +75,7 @@ public struct ShadowPagingSource<TReader> : IPagingSource
             _walked.Pdptes = value;
             if (_isShadowed && _rules.Mode == PagingMode.Pae)
             {
-                _asksForFlush |= _pager.LoadPointers(value);
+                _asksForFlush |= _pager.LoadPageDirectoryPointers(value);
             }
         }
     }
