@@ -93,8 +93,8 @@ internal static class GateCommand
         long start = Stopwatch.GetTimestamp();
         for (int round = 0; ; round++)
         {
-            List<(KernelTimer Timer, Measurement Measured)> slow = timers.ConvertAll(timer => (timer, timer.Result()))
-                .FindAll(each => IsSlow(expectations, each.timer.Kernel.Name, each.Item2));
+            List<(KernelTimer Timer, Measurement Measured)> slow = timers.ConvertAll(timer => (Timer: timer, Measured: timer.Result()))
+                .FindAll(each => IsSlow(expectations, each.Timer.Kernel.Name, each.Measured));
             bool isCrowded = slow.Exists(each => IsCrowded(expectations, each.Timer.Kernel.Name, each.Measured));
             if (slow.Count == 0 || (round >= RoundsOfDoubt && !(isCrowded && Stopwatch.GetElapsedTime(start) < _patience)))
             {
@@ -187,7 +187,7 @@ internal static class GateCommand
         List<string> worse = Compare(expectations, measured, counts, withCounts);
         foreach ((string name, Measurement each) in measured)
         {
-            Console.WriteLine($"{name,-40} {each.Nanoseconds,9:F2} ns  {each.Ratio,8:F3} x  {each.AllocatedBytes,6} B  {each.Wide,6:F3}");
+            Console.WriteLine($"{name,-40} {each.Nanoseconds,9:F2} ns  {each.Ratio,8:F3} x  {each.AllocatedBytes,6} B  wide {each.Wide:F3}");
         }
 
         string[] untimed = [.. measured.Keys.Where(name => RatioOf(expectations, name) is null)];
@@ -197,7 +197,10 @@ internal static class GateCommand
             Console.WriteLine($"{which} not judged: none was recorded on this processor, {_processor} (--update)");
         }
 
-        string[] crowded = [.. measured.Where(each => IsSlow(expectations, each.Key, each.Value) && IsCrowded(expectations, each.Key, each.Value)).Select(each => each.Key)];
+        string[] crowded =
+        [
+            .. measured.Where(each => IsSlow(expectations, each.Key, each.Value) && IsCrowded(expectations, each.Key, each.Value)).Select(each => each.Key),
+        ];
         if (crowded.Length != 0)
         {
             Console.WriteLine($"times of {string.Join(", ", crowded)} not judged: something else ran on the same core all the while (run it again later)");
