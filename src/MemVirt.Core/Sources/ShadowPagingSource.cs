@@ -118,7 +118,7 @@ public struct ShadowPagingSource<TReader> : IPagingSource
             _asksForFlush = true;
         }
 
-        var shape = (_rules.Mode, _rules.LargePages32);
+        var shape = (_rules.Mode, _rules.Mode == PagingMode.Bits32 && _rules.LargePages32);
         bool isNewShape = shape != _shape;
         _shape = shape;
         if (_isShadowed && (!wasShadowed || isNewMask || isNewShape))
